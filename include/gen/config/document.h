@@ -1,0 +1,59 @@
+// A config document: JSON with comments, `extends` and --set, strict where nlohmann's parser is silent.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gen/config/json.h"
+
+namespace gen {
+
+/// Mistakes, collected and then thrown together.
+class Issues {
+ public:
+  /// `where` is "file: /json/pointer" or a file.
+  void add(const std::string& where, const std::string& message);
+  bool empty() const { return lines_.empty(); }
+  size_t size() const { return lines_.size(); }
+  const std::vector<std::string>& lines() const { return lines_; }
+  /// Throws ConfigError with every line, when there is any.
+  void throw_if_any() const;
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+/// A JSON value and, for error texts, the file (or "--set") each part came from.
+class Document {
+ public:
+  Document();
+  ~Document();
+  Document(const Document&);
+  Document(Document&&) noexcept;
+  Document& operator=(Document);
+
+  /// Reads `path` (// and /* */ comments allowed), merges what it `extends` (a path or a list of paths, relative to
+  /// the file; objects merge, all else replaces; a component whose "type" differs replaces), and reports duplicate
+  /// keys, syntax errors with line and column, and cycles into `issues`.
+  static Document read(const std::filesystem::path& path, Issues& issues);
+  /// The same of a text; `name` stands for the file in error texts. `extends` is refused.
+  static Document parse(const std::string& text, const std::string& name, Issues& issues);
+  static Document from_json(Json value, const std::string& name);
+
+  /// "a.b.0.c=v": v is JSON where it parses as such, otherwise a string; objects on the way are made as needed.
+  void set(const std::string& assignment, Issues& issues);
+
+  const Json& root() const;
+  Json& root();
+  /// "configs/vae/mnist.json: /model/latent_dim" for a pointer such as "/model/latent_dim".
+  std::string where(const std::string& pointer) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gen

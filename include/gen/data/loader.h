@@ -1,0 +1,46 @@
+// From a data set to batches: worker threads, bounded prefetch, an order that is a function of (seed, epoch) alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "gen/data/dataset.h"
+
+namespace gen {
+
+struct LoaderOptions {
+  int64_t batch_size = 64;
+  bool shuffle = true;
+  bool drop_last = true;   ///< of an epoch; a split smaller than a batch then wraps around
+  bool augment = true;     ///< a new random stream at each visit of an example; false: the same one at every visit
+  int64_t workers = 1;     ///< threads; the order does not depend on it; 0: next() makes the batch itself
+  int64_t prefetch = 4;    ///< batches made ahead, at most
+  uint64_t seed = 0;
+};
+
+/// Endless: batch number `position` is a pure function of (data set, options, position), so resuming at any step is
+/// O(1) and needs no state.
+class Loader {
+ public:
+  /// Throws DataError where the split has no examples.
+  Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options, int64_t position = 0);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+  /// The batch at position() and one step on. Rethrows what a worker threw, again at each call.
+  Batch next();
+  int64_t position() const;
+  int64_t batches_per_epoch() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The examples [first, first + count) in order, each with its one fixed random stream: equal at every call.
+Batch read_batch(const Dataset& dataset, int64_t first, int64_t count);
+
+/// Position `i` of the `epoch`-th shuffle of 0..n-1: a Feistel permutation with cycle walking, O(1) in memory.
+int64_t shuffled_index(uint64_t seed, int64_t epoch, int64_t n, int64_t i);
+
+}  // namespace gen

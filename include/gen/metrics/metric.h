@@ -1,0 +1,36 @@
+// Scores: each accumulates over batches of held-out data (or asks the model for samples) and states its protocol.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gen/config/component.h"
+#include "gen/config/json.h"
+#include "gen/models/model.h"
+
+namespace gen {
+
+struct MetricResult {
+  std::string name;       ///< "bits_per_dim", "elbo", "kl", "psnr", ...
+  double value = 0;
+  double std_error = 0;   ///< of the mean over examples; 0 where it has no meaning
+  std::string unit;       ///< "nats", "bits/dim", "dB", ""
+  Json protocol;          ///< number of examples, draws, what was dequantised, ...
+};
+
+class Metric {
+ public:
+  virtual ~Metric() = default;
+  /// Empty where the model has the capability this metric asks of it, otherwise what it lacks.
+  virtual std::string missing_capability(Model& model) const = 0;
+  virtual void update(Model& model, const Batch& batch, Rng& rng) = 0;
+  virtual std::vector<MetricResult> compute() const = 0;
+};
+
+/// The metric kind: nll, bits_per_dim, elbo, reconstruction. The data's true entropy, where known, goes into the
+/// protocol of likelihoods.
+using MetricKind = Kind<std::unique_ptr<Metric>(const DataSpec&)>;
+const MetricKind& metrics();
+
+}  // namespace gen

@@ -1,0 +1,47 @@
+// Networks that denoise or predict over images or points, behind one call: what a diffusion model trains and what
+// `gen forward` runs.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "gen/config/component.h"
+#include "gen/config/json.h"
+#include "gen/io/tensor_map.h"
+
+namespace gen {
+
+/// What the data ask of a network; fills options that a config leaves null.
+struct NetworkContext {
+  std::vector<int64_t> shape;  ///< of one example: [C, H, W] or [D]; empty: the options must say
+  int64_t num_classes = 0;     ///< labels that the model is conditioned on; 0: none
+};
+
+/// A network (x, t, labels) -> output of x's shape (more channels where variances are learned).
+class DenoisingNetwork : public torch::nn::Module {
+ public:
+  /// sample [B, *shape], timestep [B] (float or int64), class_labels [B] int64 or undefined.
+  virtual at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep, const at::Tensor& class_labels) = 0;
+  /// The ecosystem's config for these weights, e.g. diffusers' config.json of UNet2DModel.
+  virtual Json ecosystem_config() const = 0;
+  /// Called once the weights no longer change (sampling): may keep packed copies of them and compute in `dtype`, float32 or
+  /// bfloat16; inputs and outputs stay float32. Undone by train().
+  virtual void prepare_inference(at::ScalarType /*dtype*/) {}
+};
+
+using NetworkKind = Kind<std::shared_ptr<DenoisingNetwork>(const NetworkContext&)>;
+const NetworkKind& networks();
+
+/// Copies tensors into the module's parameters and buffers by name. Every missing, unexpected or wrongly shaped one is
+/// named in one DataError; `source` names the file in it.
+void load_state(torch::nn::Module& module, const TensorMap& tensors, const std::string& source);
+/// Parameters and buffers by name, detached, not copied.
+TensorMap state_of(const torch::nn::Module& module);
+
+/// A folder as diffusers saves it: config.json ("_class_name": "UNet2DModel") and diffusion_pytorch_model.safetensors
+/// (or its shards). Throws DataError naming what is missing.
+std::shared_ptr<DenoisingNetwork> load_network_folder(const std::filesystem::path& folder);
+
+}  // namespace gen

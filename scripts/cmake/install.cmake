@@ -1,0 +1,10 @@
+# `cmake --install` gives a tree that runs: bin/gen, lib/libgen.so (and libgen_cuda.so), configs, headers.
+include(GNUInstallDirs)
+set(_origin "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+set_target_properties(gen_binary libgen PROPERTIES INSTALL_RPATH "${_origin};${Torch_ROOT_DIR}/lib")
+install(TARGETS gen_binary libgen RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/gen DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs DESTINATION ${CMAKE_INSTALL_DATADIR}/gen)
+if(TARGET gen_cuda)
+  install(TARGETS gen_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs every test; the last line is "N passed, N failed[, N skipped]".
+#
+#   scripts/test.sh              everything: lint, release tests, sanitizers, fuzzers
+#   scripts/test.sh --quick      lint and release tests only
+set -uo pipefail
+cd "$(dirname "$0")/.."
+quick=no
+[ "${1:-}" = --quick ] && quick=yes
+fuzz_seconds=${GEN_FUZZ_SECONDS:-20}
+passed=0 failed=0 skipped=0
+failures=()
+
+# count NAME PASSED FAILED SKIPPED
+count() {
+  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+  [ "$3" -gt 0 ] && failures+=("$1")
+  printf '%-34s %4d passed, %d failed, %d skipped\n' "$@"
+}
+
+# One GoogleTest executable. A crash counts as a failure.
+run_gtest() {
+  local name report log status
+  name=$2/$(basename "$1")
+  report=$(mktemp) log=$(mktemp)
+  timeout 900 "$1" --gtest_output="json:$report" >"$log" 2>&1
+  status=$?
+  read -r p f s < <(python3 - "$report" <<'PY'
+import json, sys
+try:
+    report = json.load(open(sys.argv[1]))
+except ValueError:
+    report = {"testsuites": []}
+p = f = s = 0
+for suite in report["testsuites"]:
+    for test in suite["testsuite"]:
+        if test.get("failures"): f += 1
+        elif test.get("result") == "SKIPPED": s += 1
+        elif test.get("status") == "RUN": p += 1
+print(p, f, s)
+PY
+)
+  if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+  if [ "$f" -gt 0 ]; then
+    grep -E '^\[  FAILED|: Failure|ERROR:|runtime error' "$log" | head -n 40
+    tail -n 15 "$log"
+  fi
+  # A skipped test says why.
+  [ "$s" -gt 0 ] && grep -hoE 'needs .* absent|needs .*' "$log" | sort -u | head -n 5
+  count "$name" "$p" "$f" "$s"
+  rm -f "$report" "$log"
+}
+
+# A script that exits 0 when all is well.
+run_check() {
+  local log
+  log=$(mktemp)
+  if "${@:2}" >"$log" 2>&1; then count "$1" 1 0 0; else cat "$log"; count "$1" 0 1 0; fi
+  rm -f "$log"
+}
+
+scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
+for check in scripts/lint/*.py; do run_check "lint/$(basename "$check")" python3 "$check"; done
+for test in build/release/tests/gen_test_*; do run_gtest "$test" release; done
+
+if [ "$quick" = no ]; then
+  scripts/build.sh asan gen_test_unit_core gen_test_unit_config gen_test_unit_io fuzz_config fuzz_safetensors fuzz_image fuzz_idx ||
+    { echo "the sanitizer build failed"; count asan 0 1 0; }
+  for layer in core config io; do
+    [ -x "build/asan/tests/gen_test_unit_$layer" ] && run_gtest "build/asan/tests/gen_test_unit_$layer" asan
+  done
+  for fuzzer in build/asan/fuzz/fuzz_*; do
+    [ -x "$fuzzer" ] && run_check "fuzz/$(basename "$fuzzer")" scripts/fuzz.sh "$fuzzer" "$fuzz_seconds"
+  done
+fi
+
+[ ${#failures[@]} -gt 0 ] && printf 'failed: %s\n' "${failures[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

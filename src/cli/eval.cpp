@@ -1,0 +1,195 @@
+// gen eval: scores a trained model on held-out data.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/progress_line.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+#include "gen/config/load.h"
+#include "gen/core/log.h"
+#include "gen/data/loader.h"
+#include "gen/io/run_dir.h"
+#include "gen/metrics/metric.h"
+#include "gen/train/trainer.h"
+
+namespace gen::cli {
+namespace {
+
+constexpr const char* kExamples =
+    R"(  gen eval --run runs/vae-shapes                            every score the model can give, on the test split
+  gen eval --run runs/vae-mnist --split validation --limit 1000
+  gen eval --run runs/flow-mnist --metric bits_per_dim --json
+  gen eval --run runs/vae-mnist --set data.path=mnist       where the data lie elsewhere now
+)";
+
+struct Flags : SharedFlags {
+  std::string run, split;
+  std::vector<std::string> metrics;
+  std::optional<int64_t> limit, batch_size;
+  bool raw = false;
+};
+
+std::vector<std::string> sets_of(const Flags& flags) {
+  auto sets = flags.sets;
+  if (!flags.split.empty()) sets.push_back("eval.split=" + flags.split);
+  if (flags.limit) sets.push_back(fmt::format("eval.limit={}", *flags.limit));
+  if (flags.batch_size) sets.push_back(fmt::format("eval.batch_size={}", *flags.batch_size));
+  if (!flags.metrics.empty()) {
+    Json chosen = Json::array();
+    for (const auto& type : flags.metrics) chosen.push_back({{"type", type}});
+    sets.push_back("eval.metrics=" + chosen.dump());
+  }
+  return sets;
+}
+
+Split split_named(const std::string& name) {
+  for (const Split split : {Split::train, Split::validation})
+    if (name == to_string(split)) return split;
+  return Split::test;
+}
+
+// The metrics the config names, which the model must be able to answer; or all that it can.
+std::vector<std::unique_ptr<Metric>> chosen_metrics(LoadedRun& loaded) {
+  std::vector<std::unique_ptr<Metric>> chosen;
+  Issues issues;
+  for (const auto& component : loaded.experiment.eval.metrics) {
+    chosen.push_back(metrics().make(component, loaded.data));
+    if (const auto lacks = chosen.back()->missing_capability(*loaded.model); !lacks.empty())
+      issues.add("eval.metrics: " + component.type, lacks);
+  }
+  issues.throw_if_any();
+  if (!chosen.empty()) return chosen;
+  for (const auto& type : metrics().types()) {
+    auto metric = metrics().make(Component(type), loaded.data);
+    if (metric->missing_capability(*loaded.model).empty()) chosen.push_back(std::move(metric));
+  }
+  if (chosen.empty())
+    throw ConfigError(fmt::format("{}: no registered metric applies to a model of type {} (gen list metric)",
+                                  loaded.experiment.name, loaded.experiment.model.type));
+  return chosen;
+}
+
+// Batch b draws from its own stream, so that a score depends on the seed and the batch size alone.
+int64_t score(LoadedRun& loaded, const Dataset& data, std::vector<std::unique_ptr<Metric>>& chosen,
+              bool quiet) {
+  const torch::NoGradGuard no_grad;
+  const auto& options = loaded.experiment.eval;
+  const int64_t examples = options.limit > 0 ? std::min(options.limit, data.size()) : data.size();
+  const auto seed = static_cast<uint64_t>(loaded.experiment.seed);
+  ProgressLine progress(quiet);
+  for (int64_t first = 0; first < examples; first += options.batch_size) {
+    progress.update(fmt::format("example {} of {}", first, examples));
+    const int64_t count = std::min(options.batch_size, examples - first);
+    const Batch batch = read_batch(data, first, count).to(loaded.device);
+    for (auto& metric : chosen) {
+      Rng rng(derive_seed(seed, Stream::eval, static_cast<uint64_t>(first / options.batch_size)),
+              loaded.device);
+      metric->update(*loaded.model, batch, rng);
+    }
+  }
+  return examples;
+}
+
+std::string words(const Json& protocol) {
+  if (!protocol.is_object()) return protocol.is_string() ? protocol.get<std::string>() : protocol.dump();
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : protocol.items())
+    parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+void print_text(const Json& document, const std::filesystem::path& file) {
+  fmt::print("{}: {} split, {} examples, {} weights of step {}, seed {}\n\n",
+             document["run"].get<std::string>(), document["split"].get<std::string>(),
+             document["examples"].get<int64_t>(), document["weights"].get<std::string>(),
+             document["checkpoint_step"].get<int64_t>(), document["seed"].get<int64_t>());
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& result : document["results"]) {
+    const auto number = [&](const char* key) {
+      return result[key].is_number() ? fmt::format("{:.5g}", result[key].get<double>())
+                                     : result[key].get<std::string>();
+    };
+    const bool spread = !result["std_error"].is_number() || result["std_error"].get<double>() > 0;
+    rows.push_back({result["metric"].get<std::string>(),
+                    number("value") + (spread ? " +- " + number("std_error") : ""),
+                    result["unit"].get<std::string>(), words(result["protocol"])});
+  }
+  fmt::print("{}\nwritten to {}\n", table({"metric", "value", "unit", "protocol"}, rows, 140), file.string());
+}
+
+// JSON has no word for what is not finite.
+Json finite_or_text(double value) {
+  return std::isfinite(value) ? Json(value) : Json(fmt::format("{}", value));
+}
+
+ExitCode run(const Flags& flags) {
+  need(flags.run, "eval", "--run", "gen eval --run runs/vae-shapes");
+  const RunDir folder = RunDir::open_existing(flags.run);
+  LoadedRun loaded = load_run(folder.path(), flags.device.value_or(""), flags.raw, sets_of(flags));
+  if (flags.seed) loaded.experiment.seed = *flags.seed;
+  auto chosen = chosen_metrics(loaded);
+  const auto data = datasets().make(loaded.experiment.data, split_named(loaded.experiment.eval.split));
+  if (!(data->spec() == loaded.data))
+    throw DataError(fmt::format("{}: trained on {}, but the data are now {}", flags.run,
+                                to_json(loaded.data).dump(), to_json(data->spec()).dump()));
+  const int64_t examples = score(loaded, *data, chosen, flags.quiet);
+
+  Json document = {{"run", folder.path().string()},
+                   {"split", loaded.experiment.eval.split},
+                   {"examples", examples},
+                   {"weights", loaded.ema ? "ema" : "raw"},
+                   {"checkpoint_step", loaded.step},
+                   {"seed", loaded.experiment.seed},
+                   {"batch_size", loaded.experiment.eval.batch_size},
+                   {"data", dump(loaded.experiment.data)},
+                   {"results", Json::array()}};
+  for (const auto& metric : chosen)
+    for (const auto& result : metric->compute())
+      document["results"].push_back({{"metric", result.name},
+                                     {"value", finite_or_text(result.value)},
+                                     {"std_error", finite_or_text(result.std_error)},
+                                     {"unit", result.unit},
+                                     {"protocol", result.protocol}});
+  std::filesystem::create_directories(folder.eval());
+  const auto file = folder.eval() / (loaded.experiment.eval.split + ".json");
+  write_json(file, document);
+  if (flags.json)
+    fmt::print("{}\n", document.dump(2));
+  else
+    print_text(document, file);
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = add_verb(app, "eval", "Score a trained model on held-out data.", kExamples);
+  verb->add_option("--run", flags->run, "the run folder")->option_text("FOLDER");
+  verb->add_option("--split", flags->split, "train, validation or test; default: eval.split")
+      ->option_text("SPLIT")
+      ->check(one_of({"train", "validation", "test"}));
+  verb->add_option("--metric", flags->metrics, "only this score (gen list metric); repeatable")
+      ->option_text("TYPE")
+      ->allow_extra_args(false);
+  verb->add_option("--limit", flags->limit, "examples at most; 0: all")
+      ->option_text("N")
+      ->check(whole_number(0));
+  verb->add_option("--batch-size", flags->batch_size, "examples at once")
+      ->option_text("N")
+      ->check(whole_number(1));
+  verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
+  add_set_flag(*verb, *flags);
+  add_seed_flag(*verb, *flags);
+  add_device_flag(*verb, *flags);
+  add_quiet_flag(*verb, *flags);
+  add_json_flag(*verb, *flags);
+  verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace gen::cli

@@ -1,0 +1,126 @@
+// gen forward: runs a network on named tensors, so that anyone can check parity with another library.
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/verb.h"
+#include "gen/core/device.h"
+#include "gen/core/log.h"
+#include "gen/io/run_dir.h"
+#include "gen/io/safetensors.h"
+#include "gen/nn/network.h"
+#include "gen/train/trainer.h"
+
+namespace gen::cli {
+namespace {
+
+constexpr const char* kExamples =
+    R"(  gen forward runs/diffusion-mnist --in io.safetensors --out out.safetensors
+  gen forward unet2d/ --in io.safetensors --out out.safetensors     a folder as diffusers saves it
+  gen forward unet2d/ --in io.safetensors --out out.safetensors --json
+inputs of a denoising network: sample [B, C, H, W], timestep [B], class_labels [B] where it has classes; output: out.
+Where the input file holds a tensor of an output's name, the largest difference to it is told.
+)";
+
+struct Flags : SharedFlags {
+  std::string model, in, out;
+  bool raw = false;
+};
+
+TensorMap to_device(TensorMap tensors, at::Device device) {
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(device);
+  return tensors;
+}
+
+const at::Tensor& input(const TensorMap& inputs, const std::string& name, const std::string& file) {
+  const auto found = inputs.find(name);
+  if (found != inputs.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& each : inputs) names.push_back(each.first);
+  throw ConfigError(fmt::format("{}: expected tensors sample, timestep[, class_labels], got {}", file,
+                                fmt::join(names, ", ")));
+}
+
+TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
+  const auto device = resolve_device(flags.device.value_or("cpu"));
+  const auto network = load_network_folder(flags.model);
+  network->to(device);
+  network->eval();
+  const auto labels = inputs.find("class_labels");
+  return {{"out", network->forward(input(inputs, "sample", flags.in).to(device),
+                                   input(inputs, "timestep", flags.in).to(device),
+                                   labels == inputs.end() ? at::Tensor() : labels->second.to(device))}};
+}
+
+TensorMap run_run(const Flags& flags, const TensorMap& inputs) {
+  const LoadedRun loaded = load_run(flags.model, flags.device.value_or(""), flags.raw);
+  return loaded.model->forward_named(to_device(inputs, loaded.device));
+}
+
+// A run has run.json beside its config.json; a folder of another library has weights there.
+bool is_run(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "run.json") || !std::filesystem::exists(folder / "config.json");
+}
+
+Json compare(const TensorMap& outputs, const TensorMap& inputs) {
+  Json rows = Json::object();
+  for (const auto& [name, tensor] : outputs) {
+    Json row = {{"shape", tensor.sizes().vec()}};
+    if (const auto expected = inputs.find(name); expected != inputs.end()) {
+      const bool alike = expected->second.sizes().equals(tensor.sizes());
+      row["max_abs_diff"] =
+          alike && tensor.numel() > 0
+              ? Json((tensor.to(at::kDouble) - expected->second.to(at::kDouble)).abs().max().item<double>())
+              : Json(fmt::format("shape {} in {}", expected->second.sizes(), "the input file"));
+    }
+    rows[name] = row;
+  }
+  return rows;
+}
+
+ExitCode run(const Flags& flags) {
+  need(flags.model, "forward", "MODEL",
+       "gen forward runs/diffusion-mnist --in io.safetensors --out out.safetensors");
+  need(flags.in, "forward", "--in", "--in io.safetensors");
+  need(flags.out, "forward", "--out", "--out out.safetensors");
+  const c10::InferenceMode inference;
+  const TensorMap inputs = read_safetensors(flags.in);
+  TensorMap outputs = is_run(flags.model) ? run_run(flags, inputs) : run_network(flags, inputs);
+  outputs = to_device(std::move(outputs), at::kCPU);
+  write_safetensors(flags.out, outputs);
+  const Json rows = compare(outputs, inputs);
+  if (flags.json) {
+    fmt::print("{}\n", Json({{"out", flags.out}, {"outputs", rows}}).dump(2));
+    return ExitCode::ok;
+  }
+  for (const auto& [name, row] : rows.items()) {
+    fmt::print("{} {}", name, row["shape"].dump());
+    if (row.contains("max_abs_diff"))
+      fmt::print(": largest difference to \"{}\" of {} (not an input): {}", name, flags.in,
+                 row["max_abs_diff"].dump());
+    fmt::print("\n");
+  }
+  fmt::print("written to {}\n", flags.out);
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_forward(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = add_verb(app, "forward", "Run a network on named tensors (parity checks).", kExamples);
+  verb->add_option("MODEL", flags->model, "a run folder, or one with config.json and safetensors")
+      ->option_text(" ");
+  verb->add_option("--in", flags->in, "safetensors file with the inputs")->option_text("FILE");
+  verb->add_option("--out", flags->out, "safetensors file to write")->option_text("FILE");
+  verb->add_flag("--raw", flags->raw, "of a run: the trained weights, not their moving average");
+  add_device_flag(*verb, *flags);
+  add_json_flag(*verb, *flags);
+  verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace gen::cli

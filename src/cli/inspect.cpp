@@ -1,0 +1,44 @@
+// gen inspect: what a run, checkpoint, weights file, picture or config holds.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/inspection.h"
+#include "cli/verb.h"
+#include "gen/core/error.h"
+
+namespace gen::cli {
+namespace {
+
+constexpr const char* kExamples =
+    R"(  gen inspect runs/vae-shapes                                   a run: status, config, checkpoints
+  gen inspect runs/vae-shapes/checkpoints/step_00001000         a checkpoint: whole or torn, its tensors
+  gen inspect model.safetensors                                 names, shapes and types; annotations
+  gen inspect runs/vae-shapes/samples/grid.png                  size, and the seed and config it came from
+  gen inspect configs/vae/mnist.json                            what a config trains
+)";
+
+struct Flags : SharedFlags {
+  std::string target;
+};
+
+ExitCode run(const Flags& flags) {
+  need(flags.target, "inspect", "PATH", "gen inspect runs/vae-shapes");
+  const Json findings = inspect(flags.target);
+  fmt::print("{}\n", flags.json ? findings.dump(2) : as_text(findings));
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = add_verb(
+      app, "inspect", "Tell what a run, checkpoint, safetensors file, picture or config holds.", kExamples);
+  verb->add_option("PATH", flags->target, "a folder or a file, recognised by its content")->option_text(" ");
+  add_json_flag(*verb, *flags);
+  verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace gen::cli

@@ -1,0 +1,223 @@
+#include "cli/inspection.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/table.h"
+#include "gen/core/error.h"
+#include "gen/core/units.h"
+#include "gen/io/checkpoint.h"
+#include "gen/io/image.h"
+#include "gen/io/run_dir.h"
+#include "gen/io/safetensors.h"
+#include "gen/train/experiment.h"
+
+namespace gen::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+int64_t elements(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (const int64_t size : shape) count *= size;
+  return count;
+}
+
+Json inspect_safetensors(const fs::path& path) {
+  const auto header = read_safetensors_header(path);
+  Json tensors = Json::array();
+  int64_t parameters = 0;
+  for (const auto& entry : header.entries) {
+    tensors.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}});
+    parameters += elements(entry.shape);
+  }
+  return {{"kind", "safetensors"}, {"path", path.string()},       {"bytes", fs::file_size(path)},
+          {"numbers", parameters}, {"metadata", header.metadata}, {"tensors", tensors}};
+}
+
+// The length of a step_00001000 folder's name gives its step.
+CheckpointInfo as_checkpoint(const fs::path& folder) {
+  for (const auto& each : list_checkpoints(fs::absolute(folder).lexically_normal().parent_path()))
+    if (fs::equivalent(each.folder, folder)) return each;
+  return {folder, 0};
+}
+
+Json inspect_checkpoint(const fs::path& folder) {
+  const auto checkpoint = as_checkpoint(folder);
+  const std::string problem = verify_checkpoint(checkpoint);
+  if (!problem.empty())
+    throw DataError(fmt::format("{}: not a whole checkpoint: {}", folder.string(), problem));
+  Json files = Json::array();
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    const auto header = read_safetensors_header(entry.path());
+    int64_t count = 0;
+    for (const auto& tensor : header.entries) count += elements(tensor.shape);
+    files.push_back({{"file", entry.path().filename().string()},
+                     {"tensors", header.entries.size()},
+                     {"numbers", count},
+                     {"bytes", entry.file_size()}});
+  }
+  return {{"kind", "checkpoint"},
+          {"path", folder.string()},
+          {"step", checkpoint.step},
+          {"verified", true},
+          {"state", load_checkpoint_state(checkpoint)},
+          {"files", files}};
+}
+
+Json last_line(const fs::path& path) {
+  std::ifstream in(path);
+  std::string last;
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty()) last = std::move(line);
+  const Json value = Json::parse(last, nullptr, /*allow_exceptions=*/false);
+  return value.is_discarded() ? Json(nullptr) : value;
+}
+
+Json summary_of(const ExperimentOptions& experiment) {
+  return {{"name", experiment.name},         {"model", experiment.model.type},
+          {"data", experiment.data.type},    {"seed", experiment.seed},
+          {"steps", experiment.train.steps}, {"batch_size", experiment.train.batch_size}};
+}
+
+Json inspect_run(const fs::path& folder) {
+  const RunDir run = RunDir::open_existing(folder);
+  Json findings = {{"kind", "run"}, {"path", folder.string()}, {"status", run.status()}};
+  findings.update(summary_of(load_experiment(run.config(), {}, {.check_paths = false})));
+  Json checkpoints = Json::array();
+  for (const auto& each : list_checkpoints(run.checkpoints())) {
+    const auto problem = verify_checkpoint(each);
+    checkpoints.push_back({{"step", each.step},
+                           {"folder", each.folder.string()},
+                           {"problem", problem.empty() ? Json(nullptr) : Json(problem)}});
+  }
+  findings["checkpoints"] = checkpoints;
+  findings["last_metrics"] = fs::exists(run.metrics()) ? last_line(run.metrics()) : Json(nullptr);
+  for (const auto& [key, part] : {std::pair{"pictures", run.samples()}, std::pair{"scores", run.eval()}}) {
+    std::vector<std::string> files;
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(part, none)) files.push_back(entry.path().string());
+    std::sort(files.begin(), files.end());
+    findings[key] = files;
+  }
+  return findings;
+}
+
+Json inspect_folder(const fs::path& folder) {
+  if (fs::exists(folder / "run.json")) return inspect_run(folder);
+  if (fs::exists(folder / "manifest.json") || folder.filename().string().starts_with("step_"))
+    return inspect_checkpoint(folder);
+  if (fs::exists(folder / "config.json")) {
+    Json findings = {
+        {"kind", "network folder"}, {"path", folder.string()}, {"config", read_json(folder / "config.json")}};
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == ".safetensors")
+        findings["files"].push_back(inspect_safetensors(entry.path()));
+    return findings;
+  }
+  throw ConfigError(
+      fmt::format("{}: neither a run, a checkpoint nor a folder with config.json", folder.string()));
+}
+
+Json inspect_image(const fs::path& path) {
+  const Image image = read_image(path);
+  return {{"kind", "image"},
+          {"path", path.string()},
+          {"width", image.width},
+          {"height", image.height},
+          {"channels", image.channels}};
+}
+
+Json inspect_json(const fs::path& path) {
+  const Json value = read_json(path);
+  if (value.is_object() && (value.contains("model") || value.contains("extends"))) {
+    Json findings = {{"kind", "config"}, {"path", path.string()}};
+    findings.update(summary_of(load_experiment(path, {}, {.check_paths = false})));
+    return findings;
+  }
+  return {{"kind", "json"}, {"path", path.string()}, {"content", value}};
+}
+
+Json inspect_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw IoError(fmt::format("{}: cannot be read (check its permissions)", path.string()));
+  std::string start(16, '\0');
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<size_t>(in.gcount()));
+  if (start.starts_with("\x89PNG")) {
+    Json findings = inspect_image(path);
+    findings["text"] = read_png_text(path);
+    return findings;
+  }
+  if (start.starts_with("\xff\xd8")) return inspect_image(path);
+  const auto extension = path.extension();
+  if (extension == ".json") return inspect_json(path);
+  if (extension == ".safetensors" || (start.size() >= 9 && start[8] == '{')) return inspect_safetensors(path);
+  throw ConfigError(fmt::format(
+      "{}: expected a run or checkpoint folder, .safetensors, .json, PNG or JPEG file", path.string()));
+}
+
+std::string scalar_text(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string row_text(const std::string& key, const Json& value) {
+  if (key == "bytes") return human_bytes(value.get<double>());
+  if (key == "numbers")
+    return fmt::format("{} ({})", human_count(value.get<int64_t>()), value.get<int64_t>());
+  return scalar_text(value);
+}
+
+// A list of objects of the same keys is a table, all else a line each.
+std::string list_text(const Json& list) {
+  if (!list.front().is_object()) {
+    std::string lines;
+    for (const auto& each : list) lines += "  " + scalar_text(each) + "\n";
+    return lines;
+  }
+  std::vector<std::string> header;
+  for (const auto& item : list.front().items()) header.push_back((header.empty() ? "  " : "") + item.key());
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& each : list) {
+    std::vector<std::string> row;
+    for (const auto& item : each.items())
+      row.push_back((row.empty() ? "  " : "") + row_text(item.key(), item.value()));
+    rows.push_back(row);
+  }
+  return table(header, rows);
+}
+
+}  // namespace
+
+Json inspect(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) throw ConfigError(fmt::format("{}: no such file or folder", path.string()));
+  return fs::is_directory(path) ? inspect_folder(path) : inspect_file(path);
+}
+
+std::string as_text(const Json& findings) {
+  std::vector<std::vector<std::string>> facts;
+  std::string lists;
+  for (const auto& [key, value] : findings.items()) {
+    if (value.is_array()) {
+      if (!value.empty()) lists += key + ":\n" + list_text(value);
+    } else if (value.is_object()) {
+      if (value.empty()) continue;
+      lists += key + ":\n";
+      std::vector<std::vector<std::string>> rows;
+      for (const auto& item : value.items()) rows.push_back({"  " + item.key(), scalar_text(item.value())});
+      lists += table({}, rows);
+    } else if (!value.is_null()) {
+      facts.push_back({key, row_text(key, value)});
+    }
+  }
+  std::string text = table({}, facts) + lists;
+  text.pop_back();
+  return text;
+}
+
+}  // namespace gen::cli

@@ -1,0 +1,38 @@
+#include "cli/progress_line.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "gen/core/error.h"
+#include "gen/core/signals.h"
+
+namespace gen::cli {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kTerminalInterval = 100ms;
+constexpr auto kLineInterval = 5s;
+
+}  // namespace
+
+ProgressLine::ProgressLine(bool quiet)
+    : shown_(!quiet), terminal_(isatty(STDERR_FILENO) == 1), last_(std::chrono::steady_clock::now()) {}
+
+ProgressLine::~ProgressLine() {
+  if (dirty_) std::fputs("\r\033[K", stderr);
+}
+
+void ProgressLine::update(const std::string& text) {
+  if (signals::stop_requested())
+    throw Error(fmt::format("interrupted by {} ({})", signals::requested_by(), text), ExitCode::interrupted);
+  const auto now = std::chrono::steady_clock::now();
+  if (!shown_ || now - last_ < (terminal_ ? kTerminalInterval : std::chrono::milliseconds(kLineInterval)))
+    return;
+  last_ = now;
+  dirty_ = terminal_;
+  std::fputs((terminal_ ? "\r\033[K" + text : text + "\n").c_str(), stderr);
+}
+
+}  // namespace gen::cli

@@ -1,0 +1,199 @@
+// gen sample: draws from a trained model.
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/progress_line.h"
+#include "cli/sample_writer.h"
+#include "cli/verb.h"
+#include "gen/config/load.h"
+#include "gen/core/nearest.h"
+#include "gen/core/units.h"
+#include "gen/io/run_dir.h"
+#include "gen/train/trainer.h"
+
+namespace gen::cli {
+namespace {
+
+constexpr const char* kExamples =
+    R"(  gen sample --run runs/vae-shapes                       a grid and single pictures in runs/vae-shapes/samples/
+  gen sample --run runs/vae-shapes --seed 1 --count 16 --out pictures
+  gen sample --run runs/diffusion-mnist --sampler ddim --steps 20
+  gen sample --run runs/diffusion-shapes --label 2       where the model is conditional on a class
+  gen sample --run runs/flow-toy2d --format npy --count 10000
+sample i depends on the seed and i alone: the same for every --count and --batch-size
+)";
+
+struct Flags : SharedFlags {
+  std::string run, out, sampler, format = "png";
+  std::optional<int64_t> count, batch_size, steps;
+  std::vector<std::string> labels;
+  bool raw = false;
+};
+
+std::vector<std::string> sets_of(const Flags& flags) {
+  auto sets = flags.sets;
+  if (!flags.sampler.empty()) sets.push_back("sample.sampler.type=\"" + flags.sampler + "\"");
+  if (flags.steps) sets.push_back(fmt::format("sample.sampler.steps={}", *flags.steps));
+  if (flags.count) sets.push_back(fmt::format("sample.count={}", *flags.count));
+  if (flags.batch_size) sets.push_back(fmt::format("sample.batch_size={}", *flags.batch_size));
+  return sets;
+}
+
+int64_t class_of(const std::string& label, const DataSpec& data) {
+  const auto named = std::find(data.class_names.begin(), data.class_names.end(), label);
+  if (named != data.class_names.end()) return named - data.class_names.begin();
+  const bool digits =
+      !label.empty() && label.size() < 10 && std::all_of(label.begin(), label.end(), ::isdigit);
+  if (digits && std::stoll(label) < data.num_classes) return std::stoll(label);
+  if (data.num_classes == 0)
+    throw ConfigError("gen sample: --label given, but the data of this run have no labels");
+  throw ConfigError(fmt::format("gen sample: --label expected a class in [0, {}]{}{}, got \"{}\"{}",
+                                data.num_classes - 1, data.class_names.empty() ? "" : " or one of ",
+                                fmt::join(data.class_names, ", "), label,
+                                did_you_mean(label, data.class_names)));
+}
+
+// The labels given are repeated over the samples, so that a label too depends on the index alone.
+std::optional<std::vector<int64_t>> labels_of(const std::vector<int64_t>& given, int64_t first,
+                                              int64_t count) {
+  if (given.empty()) return std::nullopt;
+  std::vector<int64_t> labels;
+  for (int64_t i = first; i < first + count; ++i)
+    labels.push_back(given[static_cast<size_t>(i) % given.size()]);
+  return labels;
+}
+
+// What sample.json and every PNG say of where the samples came from.
+Json provenance(const LoadedRun& loaded, const RunDir& folder, uint64_t seed) {
+  const Json record = read_json(folder.run());
+  return {{"run", folder.path().string()},
+          {"config_hash", record.value("config_hash", "")},
+          {"checkpoint_step", loaded.step},
+          {"weights", loaded.ema ? "ema" : "raw"},
+          {"seed", seed},
+          {"sampler", dump(loaded.experiment.sample.sampler)},
+          {"temperature", loaded.experiment.sample.temperature}};
+}
+
+Metadata png_text(const Json& provenance) {
+  Metadata text{{"Software", "gen " GEN_VERSION}};
+  for (const auto& [key, value] : provenance.items()) {
+    if (key == "run" || value.is_null()) continue;
+    text[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return text;
+}
+
+// Draws in chunks; returns the network calls a sample.
+int64_t draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t seed, SampleWriter& writer,
+             bool quiet) {
+  const c10::InferenceMode inference;
+  const auto& options = loaded.experiment.sample;
+  ProgressLine progress(quiet);
+  int64_t evaluations = 0;
+  for (int64_t first = 0; first < options.count; first += options.batch_size) {
+    const int64_t count = std::min(options.batch_size, options.count - first);
+    SampleRequest request;
+    request.count = count;
+    request.first_index = first;
+    request.seed = seed;
+    request.device = loaded.device;
+    request.sampler = options.sampler;
+    request.labels = labels_of(labels, first, count);
+    request.temperature = options.temperature;
+    request.progress = [&](int64_t done, int64_t total) {
+      progress.update(fmt::format("samples {}-{} of {}: step {}/{}", first + 1, first + count, options.count,
+                                  done, total));
+    };
+    progress.update(fmt::format("samples {}-{} of {}", first + 1, first + count, options.count));
+    const Samples samples = loaded.model->sample(request);
+    evaluations = samples.evaluations;
+    writer.add(samples, first);
+  }
+  return evaluations;
+}
+
+void print_result(const Json& document, const std::vector<std::filesystem::path>& files, const Flags& flags) {
+  if (flags.json) {
+    fmt::print("{}\n", document.dump(2));
+    return;
+  }
+  const auto count = document["count"].get<int64_t>();
+  fmt::print("{} sample{} in {}: {} weights of step {}, seed {}{}\n", count, count == 1 ? "" : "s",
+             human_duration(document["elapsed_s"].get<double>()), document["weights"].get<std::string>(),
+             document["checkpoint_step"].get<int64_t>(), document["seed"].get<uint64_t>(),
+             document["evaluations"].get<int64_t>() > 1
+                 ? fmt::format(", {} network calls each", document["evaluations"].get<int64_t>())
+                 : "");
+  fmt::print("{}\n", files.front().string());
+  if (files.size() > 1)
+    fmt::print("{}{}\n", files[1].string(),
+               files.size() > 2 ? fmt::format(" ... {}", files.back().filename().string()) : "");
+}
+
+ExitCode run(const Flags& flags) {
+  need(flags.run, "sample", "--run", "gen sample --run runs/vae-shapes");
+  const auto begin = std::chrono::steady_clock::now();
+  const RunDir folder = RunDir::open_existing(flags.run);
+  LoadedRun loaded = load_run(folder.path(), flags.device.value_or(""), flags.raw, sets_of(flags));
+  std::vector<int64_t> labels;
+  for (const auto& label : flags.labels) labels.push_back(class_of(label, loaded.data));
+  const auto seed = static_cast<uint64_t>(flags.seed.value_or(loaded.experiment.seed));
+  const std::filesystem::path out = flags.out.empty() ? folder.samples() : std::filesystem::path(flags.out);
+
+  Json document = provenance(loaded, folder, seed);
+  SampleWriter writer(out, flags.format, loaded.data.kind, png_text(document));
+  const int64_t evaluations = draw(loaded, labels, seed, writer, flags.quiet);
+  const auto files = writer.finish();
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+
+  document["count"] = loaded.experiment.sample.count;
+  document["labels"] = labels.empty() ? Json(nullptr) : Json(labels);
+  document["evaluations"] = evaluations;
+  document["device"] = loaded.device.str();
+  document["elapsed_s"] = elapsed.count();
+  document["files"] = Json::array();
+  for (const auto& file : files) document["files"].push_back(file.string());
+  write_json(out / "sample.json", document);
+  print_result(document, files, flags);
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = add_verb(app, "sample", "Draw samples from a trained model.", kExamples);
+  verb->add_option("--run", flags->run, "the run folder")->option_text("FOLDER");
+  verb->add_option("--count", flags->count, "samples to draw; default: sample.count")
+      ->option_text("N")
+      ->check(whole_number(1));
+  verb->add_option("--batch-size", flags->batch_size, "samples at once; changes speed, not samples")
+      ->option_text("N")
+      ->check(whole_number(1));
+  verb->add_option("--out", flags->out, "where to write; default: RUN/samples")->option_text("FOLDER");
+  verb->add_option("--format", flags->format, "png (default), npy, safetensors; csv for points")
+      ->option_text("FORMAT")
+      ->check(one_of({"png", "npy", "safetensors", "csv"}));
+  verb->add_option("--sampler", flags->sampler, "of an iterative model (gen list sampler)")
+      ->option_text("TYPE");
+  verb->add_option("--steps", flags->steps, "of the sampler")->option_text("N")->check(whole_number(1));
+  verb->add_option("--label", flags->labels, "class number or name, repeatable; cycled over the samples")
+      ->option_text("CLASS")
+      ->allow_extra_args(false);
+  verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
+  add_set_flag(*verb, *flags);
+  add_seed_flag(*verb, *flags);
+  add_device_flag(*verb, *flags);
+  add_quiet_flag(*verb, *flags);
+  add_json_flag(*verb, *flags);
+  verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace gen::cli

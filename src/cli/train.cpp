@@ -1,0 +1,112 @@
+// gen train: a config to a trained model in a run folder.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/verb.h"
+#include "gen/core/log.h"
+#include "gen/io/run_dir.h"
+#include "gen/train/experiment.h"
+#include "gen/train/trainer.h"
+
+namespace gen::cli {
+namespace {
+
+constexpr const char* kExamples =
+    R"(  gen train --config configs/vae/shapes.json                      leaves runs/vae-shapes/
+  gen train --config configs/vae/mnist.json --set data.path=mnist --set train.steps=2000
+  gen train --config configs/vae/shapes.json --resume             go on from the newest checkpoint
+  gen train --run-dir runs/vae-shapes --resume                    the same, with the run's own config
+  gen train --config configs/vae/shapes.json --dry-run            build everything, one step, no files
+)";
+
+struct Flags : SharedFlags {
+  std::string config, run_dir;
+  bool resume = false, overwrite = false, dry_run = false;
+};
+
+std::filesystem::path config_of(const Flags& flags) {
+  if (!flags.config.empty() || !flags.resume || flags.run_dir.empty()) {
+    need(flags.config, "train", "--config", "gen train --config configs/vae/shapes.json");
+    return flags.config;
+  }
+  return RunDir::open_existing(flags.run_dir).config();
+}
+
+// The newest picture that training left.
+std::filesystem::path newest_picture(const RunDir& run) {
+  std::filesystem::path newest;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(run.samples(), error)) {
+    const auto name = entry.path().filename().string();
+    if (name.starts_with("step_") && name.ends_with(".png") && entry.path() > newest) newest = entry.path();
+  }
+  return newest;
+}
+
+ExitCode try_out(const ExperimentOptions& experiment, const Flags& flags) {
+  const double loss = dry_run(experiment);
+  if (flags.json)
+    fmt::print("{}\n", Json({{"dry_run", true}, {"loss", loss}}).dump(2));
+  else
+    fmt::print("dry run of {}: one step works, loss {:.6g}; nothing was written\n", experiment.name, loss);
+  return ExitCode::ok;
+}
+
+void print_result(const TrainResult& result, const RunDir& run, const Flags& flags) {
+  const auto picture = newest_picture(run);
+  const std::string folder = run.path().string();
+  if (flags.json) {
+    const Json document = {{"run", folder},
+                           {"step", result.step},
+                           {"stopped", result.stopped},
+                           {"final_loss", result.final_loss},
+                           {"best_validation", result.best_validation},
+                           {"picture", picture.empty() ? Json(nullptr) : Json(picture.string())}};
+    fmt::print("{}\n", document.dump(2));
+    return;
+  }
+  fmt::print("{} at step {}: {}\n", result.stopped ? "stopped" : "done", result.step, folder);
+  if (!picture.empty()) fmt::print("picture: {}\n", picture.string());
+  if (result.stopped) {
+    fmt::print("next:\n  gen train --run-dir {} --resume\n", folder);
+    return;
+  }
+  fmt::print("next:\n  gen sample --run {0}\n  gen eval --run {0}\n  tensorboard --logdir {0}\n", folder);
+}
+
+ExitCode run(const Flags& flags) {
+  if (flags.resume && flags.overwrite)
+    throw ConfigError("gen train: --resume and --overwrite exclude each other (go on, or begin anew)");
+  const auto experiment = load_experiment(config_of(flags), all_sets(flags));
+  if (flags.dry_run) return try_out(experiment, flags);
+  const auto folder = flags.run_dir.empty() ? std::filesystem::path("runs") / experiment.name
+                                            : std::filesystem::path(flags.run_dir);
+  const auto mode = flags.resume ? RunMode::resume : flags.overwrite ? RunMode::overwrite : RunMode::create;
+  const auto opened = RunDir::open_for_training(folder, mode);
+  const TrainResult result = train(experiment, opened);
+  print_result(result, opened, flags);
+  return result.stopped ? ExitCode::stopped : ExitCode::ok;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = add_verb(app, "train", "Train a model from a config into a run folder.", kExamples);
+  verb->add_option("--config", flags->config, "the config file")->option_text("FILE");
+  verb->add_option("--run-dir", flags->run_dir, "the run folder; default: runs/<name>")
+      ->option_text("FOLDER");
+  verb->add_flag("--resume", flags->resume, "go on from the folder's newest checkpoint");
+  verb->add_flag("--overwrite", flags->overwrite, "begin anew in a folder that holds a run");
+  verb->add_flag("--dry-run", flags->dry_run, "build everything and take one step; write nothing");
+  add_set_flag(*verb, *flags);
+  add_seed_flag(*verb, *flags);
+  add_device_flag(*verb, *flags);
+  add_quiet_flag(*verb, *flags);
+  add_json_flag(*verb, *flags);
+  verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace gen::cli

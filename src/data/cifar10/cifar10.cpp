@@ -1,0 +1,88 @@
+#include "data/cifar10/cifar10.h"
+
+#include <fmt/format.h>
+
+#include "data/held_out.h"
+#include "data/in_memory_images.h"
+#include "gen/core/error.h"
+#include "gen/io/file.h"
+
+namespace gen {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A record is one byte of label, then 1024 red, 1024 green and 1024 blue bytes, row by row: [3, 32, 32].
+constexpr size_t kPixels = 3 * 32 * 32;
+constexpr size_t kRecord = 1 + kPixels;
+constexpr uint64_t kMaxFile = uint64_t{1} << 32;
+
+fs::path batches_folder(const fs::path& path) {
+  const fs::path inner = path / "cifar-10-batches-bin";
+  std::error_code error;
+  return fs::is_directory(inner, error) ? inner : path;
+}
+
+void check_file(const std::string& bytes, const fs::path& path) {
+  if (bytes.empty() || bytes.size() % kRecord != 0)
+    throw DataError(
+        fmt::format("{}: expected whole records of {} bytes, got {} bytes: the file is truncated, or not "
+                    "of the binary version of CIFAR-10",
+                    path.string(), kRecord, bytes.size()));
+  for (size_t at = 0; at < bytes.size(); at += kRecord)
+    if (const auto label = static_cast<uint8_t>(bytes[at]); label > 9)
+      throw DataError(
+          fmt::format("{}: record {}: expected a label in [0, 9], got {}: the file is damaged, or not of "
+                      "CIFAR-10",
+                      path.string(), at / kRecord, label));
+}
+
+std::string read_records(const fs::path& folder, Split split) {
+  std::vector<std::string> names{"test_batch.bin"};
+  if (split != Split::test) {
+    names.clear();
+    for (int i = 1; i <= 5; ++i) names.push_back(fmt::format("data_batch_{}.bin", i));
+  }
+  std::string records;
+  for (const auto& name : names) {
+    const fs::path path = folder / name;
+    if (std::error_code error; !fs::is_regular_file(path, error))
+      throw DataError(
+          fmt::format("{}: no {} in this folder; data.path is to hold the six .bin files of the binary "
+                      "version of CIFAR-10",
+                      folder.string(), name));
+    const std::string bytes = read_file(path, kMaxFile);
+    check_file(bytes, path);
+    records += bytes;
+  }
+  return records;
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_cifar10(const Cifar10Options& options, Split split) {
+  if (options.path.empty())
+    throw ConfigError(
+        "cifar10 needs data.path, the folder with data_batch_1.bin ... test_batch.bin: "
+        "--set data.path=FOLDER");
+  const fs::path folder = batches_folder(options.path);
+  const std::string records = read_records(folder, split);
+  const auto total = static_cast<int64_t>(records.size() / kRecord);
+  const RowRange rows = split == Split::test ? RowRange{0, total}
+                                             : held_out_rows(split, total, options.validation, 0, "cifar10");
+  ImageTable table;
+  table.spec.shape = {3, 32, 32};
+  table.spec.num_classes = 10;
+  table.spec.class_names = {"airplane", "automobile", "bird",  "cat",  "deer",
+                            "dog",      "frog",       "horse", "ship", "truck"};
+  table.random_flip = options.random_flip && split == Split::train;
+  table.pixels.reserve(static_cast<size_t>(rows.count) * kPixels);
+  for (int64_t row = rows.first; row < rows.first + rows.count; ++row) {
+    const char* record = records.data() + static_cast<size_t>(row) * kRecord;
+    table.labels.push_back(static_cast<uint8_t>(record[0]));
+    table.pixels.insert(table.pixels.end(), record + 1, record + kRecord);
+  }
+  return make_in_memory_images(std::move(table), folder.string());
+}
+
+}  // namespace gen

@@ -1,0 +1,113 @@
+#include "data/mnist/mnist.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "data/held_out.h"
+#include "data/in_memory_images.h"
+#include "data/mnist/idx.h"
+#include "gen/core/error.h"
+
+namespace gen {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "<prefix>-images-idx3-ubyte", with the dot that some archives have instead of the dash, with or without
+/// .gz.
+fs::path find_file(const fs::path& folder, const std::string& prefix, const std::string& what) {
+  for (const char* separator : {"-", "."})
+    for (const char* ending : {"", ".gz"}) {
+      const fs::path path =
+          folder / fmt::format("{}-{}{}{}-ubyte{}", prefix, what == "images" ? "images" : "labels", separator,
+                               what == "images" ? "idx3" : "idx1", ending);
+      if (std::error_code error; fs::is_regular_file(path, error)) return path;
+    }
+  throw DataError(
+      fmt::format("{}: no {}-{}-{}-ubyte or .gz in this folder; set data.path, data.train_prefix and "
+                  "data.test_prefix to where the files are{}",
+                  folder.string(), prefix, what, what == "images" ? "idx3" : "idx1",
+                  prefix == "t10k" ? ", or data.test to hold out training images" : ""));
+}
+
+struct FilePair {
+  IdxArray images, labels;
+  std::string source;
+};
+
+FilePair read_pair(const fs::path& folder, const std::string& prefix) {
+  const fs::path images = find_file(folder, prefix, "images"), labels = find_file(folder, prefix, "labels");
+  FilePair pair{read_idx(images, 3), read_idx(labels, 1), labels.string()};
+  if (pair.images.dims[0] != pair.labels.dims[0])
+    throw DataError(fmt::format("{} has {} images but {} has {} labels: they do not belong together",
+                                images.string(), pair.images.dims[0], labels.string(), pair.labels.dims[0]));
+  return pair;
+}
+
+std::vector<std::string> class_names(const MnistOptions& options) {
+  if (!options.class_names.empty()) return options.class_names;
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < options.num_classes; ++i) names.push_back(std::to_string(i + options.first_label));
+  return names;
+}
+
+/// Copies one image into the middle of a square of zeros.
+void place(const uint8_t* image, int64_t rows, int64_t columns, bool transposed, int64_t size, uint8_t* out) {
+  const int64_t height = transposed ? columns : rows, width = transposed ? rows : columns;
+  uint8_t* corner = out + (size - height) / 2 * size + (size - width) / 2;
+  for (int64_t y = 0; y < height; ++y)
+    for (int64_t x = 0; x < width; ++x)
+      corner[y * size + x] = transposed ? image[x * columns + y] : image[y * columns + x];
+}
+
+std::vector<uint8_t> place_all(const IdxArray& images, RowRange rows, const MnistOptions& options) {
+  const int64_t height = images.dims[1], width = images.dims[2], size = options.size;
+  if (std::max(height, width) > size)
+    throw ConfigError(fmt::format("mnist: data.size is {} but the images are {} x {}; choose at least {}",
+                                  size, height, width, std::max(height, width)));
+  std::vector<uint8_t> pixels(static_cast<size_t>(rows.count * size * size));
+  for (int64_t i = 0; i < rows.count; ++i)
+    place(images.values.data() + (rows.first + i) * height * width, height, width, options.transposed, size,
+          pixels.data() + i * size * size);
+  return pixels;
+}
+
+std::vector<uint8_t> shift_labels(const FilePair& pair, RowRange rows, const MnistOptions& options) {
+  std::vector<uint8_t> labels(static_cast<size_t>(rows.count));
+  for (int64_t i = 0; i < rows.count; ++i) {
+    const int64_t label = pair.labels.values[static_cast<size_t>(rows.first + i)];
+    const int64_t last = options.first_label + options.num_classes - 1;
+    if (label < options.first_label || label > last)
+      throw DataError(
+          fmt::format("{}: record {}: expected a label in [{}, {}], got {}; set data.num_classes and "
+                      "data.first_label as the data need",
+                      pair.source, rows.first + i, options.first_label, last, label));
+    labels[static_cast<size_t>(i)] = static_cast<uint8_t>(label - options.first_label);
+  }
+  return labels;
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_mnist(const MnistOptions& options, Split split) {
+  if (options.path.empty())
+    throw ConfigError(
+        "mnist needs data.path, a folder with the IDX files (train-images-idx3-ubyte.gz and so on): "
+        "--set data.path=FOLDER");
+  const bool from_test_files = split == Split::test && options.test == 0;
+  const FilePair pair = read_pair(options.path, from_test_files ? options.test_prefix : options.train_prefix);
+  const int64_t total = pair.images.dims[0];
+  const RowRange rows = from_test_files
+                            ? RowRange{0, total}
+                            : held_out_rows(split, total, options.validation, options.test, "mnist");
+  ImageTable table;
+  table.spec.shape = {1, options.size, options.size};
+  table.spec.num_classes = options.num_classes;
+  table.spec.class_names = class_names(options);
+  table.pixels = place_all(pair.images, rows, options);
+  table.labels = shift_labels(pair, rows, options);
+  return make_in_memory_images(std::move(table), pair.source);
+}
+
+}  // namespace gen

@@ -1,0 +1,94 @@
+#include "io/posix.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "gen/core/error.h"
+#include "gen/io/file.h"
+
+namespace gen::posix {
+
+void Descriptor::reset() {
+  if (number_ >= 0) ::close(number_);
+  number_ = -1;
+}
+
+void fail(const std::filesystem::path& path, const char* doing) {
+  const int code = errno;
+  const char* advice = "";
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG)
+    advice = " (free some space and run the same command again)";
+  if (code == EACCES || code == EPERM || code == EROFS) advice = " (choose a folder that you may write to)";
+  throw IoError(fmt::format("{}: cannot {}: {}{}", path.string(), doing, std::strerror(code), advice));
+}
+
+Descriptor open_to_read(const std::filesystem::path& path, uint64_t& size) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) throw DataError(fmt::format("{}: no such file", path.string()));
+    fail(path, "open the file");
+  }
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) fail(path, "ask for the file's size");
+  if (S_ISDIR(status.st_mode))
+    throw DataError(fmt::format("{}: expected a file, got a folder", path.string()));
+  size = S_ISREG(status.st_mode) ? static_cast<uint64_t>(status.st_size) : 0;
+  return file;
+}
+
+int open_to_append(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail(path, "open the file for writing");
+  return descriptor;
+}
+
+void write_all(int descriptor, const std::filesystem::path& path, const void* data, size_t bytes) {
+  const char* at = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = ::write(descriptor, at, bytes);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path, "write");
+    at += written;
+    bytes -= static_cast<size_t>(written);
+    fault_point("write");
+  }
+}
+
+void append_whole(int descriptor, const std::filesystem::path& path, std::string_view bytes) {
+  const off_t before = ::lseek(descriptor, 0, SEEK_END);
+  try {
+    write_all(descriptor, path, bytes.data(), bytes.size());
+  } catch (const IoError&) {
+    if (before < 0 || ::ftruncate(descriptor, before) != 0) {
+      // A device has no length to go back to.
+    }
+    throw;
+  }
+}
+
+void read_exactly(int descriptor, const std::filesystem::path& path, void* data, size_t bytes) {
+  char* at = static_cast<char*>(data);
+  while (bytes > 0) {
+    const ssize_t got = ::read(descriptor, at, bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(path, "read");
+    if (got == 0) throw DataError(fmt::format("{}: the file ends {} bytes early", path.string(), bytes));
+    at += got;
+    bytes -= static_cast<size_t>(got);
+  }
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() < 0) fail(folder, "open the folder");
+  // Some network file systems cannot sync a folder and say so with EINVAL.
+  if (::fsync(opened.get()) != 0 && errno != EINVAL) fail(folder, "sync the folder");
+  fault_point("sync folder");
+}
+
+}  // namespace gen::posix

@@ -1,0 +1,46 @@
+// System calls that throw IoError with the path and the reason.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace gen::posix {
+
+/// An open file, closed at the end.
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  ~Descriptor() { reset(); }
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (this != &other) reset(), number_ = std::exchange(other.number_, -1);
+    return *this;
+  }
+  int get() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  void reset();
+  int number_;
+};
+
+/// Throws IoError: "PATH: cannot DOING: strerror(errno)", with what to do about a full disk.
+[[noreturn]] void fail(const std::filesystem::path& path, const char* doing);
+/// Opens a regular file (or a device) to read; `size` is 0 for a device. Throws DataError where there is
+/// none.
+Descriptor open_to_read(const std::filesystem::path& path, uint64_t& size);
+/// Opens to append, creating the file.
+int open_to_append(const std::filesystem::path& path);
+/// Writes all bytes, or throws.
+void write_all(int descriptor, const std::filesystem::path& path, const void* data, size_t bytes);
+/// Writes all bytes at the end of the file, or none of them: a torn record would hide those after it.
+void append_whole(int descriptor, const std::filesystem::path& path, std::string_view bytes);
+/// Reads exactly `bytes`; throws DataError where the file ends before.
+void read_exactly(int descriptor, const std::filesystem::path& path, void* data, size_t bytes);
+/// Makes renames and removals in the folder last.
+void sync_folder(const std::filesystem::path& folder);
+
+}  // namespace gen::posix

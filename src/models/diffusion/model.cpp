@@ -1,0 +1,187 @@
+#include "models/diffusion/model.h"
+
+#include <nlohmann/json.hpp>
+
+#include "gen/core/check.h"
+#include "gen/core/error.h"
+
+namespace gen {
+namespace {
+
+// A [B] tensor shaped to broadcast over [B, *shape] of `like`.
+at::Tensor per_example(const at::Tensor& values, const at::Tensor& like) {
+  std::vector<int64_t> shape(static_cast<size_t>(like.dim()), 1);
+  shape[0] = values.size(0);
+  return values.view(shape);
+}
+
+at::Tensor table(const NoiseSchedule& schedule, double (NoiseSchedule::*value)(double) const) {
+  auto values = torch::empty({schedule.num_timesteps()}, at::kDouble);
+  for (int64_t t = 0; t < schedule.num_timesteps(); ++t)
+    values.data_ptr<double>()[t] = (schedule.*value)(static_cast<double>(t));
+  return values.to(at::kFloat);  // [T]
+}
+
+// Evaluation mode for a while, where a module was training (its dropout would disturb samples).
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
+    if (was_training_) module_.eval();
+  }
+  ~EvaluationMode() {
+    if (was_training_) module_.train();
+  }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  torch::nn::Module& module_;
+  bool was_training_;
+};
+
+class NetworkDenoiser final : public Denoiser {
+ public:
+  NetworkDenoiser(DenoisingNetwork& network, const NoiseSchedule& schedule, PredictionType type,
+                  at::Tensor labels, std::optional<double> data_bound)
+      : network_(network),
+        schedule_(schedule),
+        type_(type),
+        labels_(std::move(labels)),
+        data_bound_(data_bound) {}
+
+  at::Tensor operator()(const at::Tensor& x, double t) override {
+    const auto c = preconditioning(type_, schedule_, t);
+    const auto time = torch::full({x.size(0)}, c.c_noise, x.options());
+    const auto output = network_.forward(c.c_in == 1 ? x : x * c.c_in, time, labels_).to(x.scalar_type());
+    return c.c_skip == 0 ? output * c.c_out : (x * c.c_skip).add_(output, c.c_out);
+  }
+  std::optional<double> data_bound() const override { return data_bound_; }
+
+ private:
+  DenoisingNetwork& network_;
+  const NoiseSchedule& schedule_;
+  PredictionType type_;
+  at::Tensor labels_;
+  std::optional<double> data_bound_;
+};
+
+}  // namespace
+
+void DiffusionOptions::visit(OptionVisitor& v) {
+  v.component("network", network, networks(), "the network that denoises", {.required = true});
+  v.component("noise_schedule", noise_schedule, noise_schedules(), "signal and noise at each timestep",
+              {.required = true});
+  v.choice("prediction_type", prediction_type, kPredictionTypes,
+           "what the network predicts: the noise, the clean data, or the velocity (Salimans & Ho 2022)");
+  v.field("conditional", conditional, "condition on the class label");
+}
+
+std::unique_ptr<Model> make_diffusion(const DiffusionOptions& options, const DataSpec& data) {
+  const NetworkContext context{.shape = data.shape,
+                               .num_classes = options.conditional ? data.num_classes : 0};
+  return std::make_unique<DiffusionModel>(data, networks().make(options.network, context),
+                                          noise_schedules().make(options.noise_schedule),
+                                          options.prediction_type, options.conditional);
+}
+
+DiffusionModel::DiffusionModel(const DataSpec& data, std::shared_ptr<DenoisingNetwork> network,
+                               std::unique_ptr<NoiseSchedule> noise_schedule, PredictionType prediction_type,
+                               bool conditional)
+    : data_(data),
+      network_(std::move(network)),
+      noise_schedule_(std::move(noise_schedule)),
+      prediction_type_(prediction_type),
+      conditional_(conditional),
+      alpha_(table(*noise_schedule_, &NoiseSchedule::alpha)),
+      sigma_(table(*noise_schedule_, &NoiseSchedule::sigma)) {
+  if (conditional_ && data_.num_classes == 0)
+    throw ConfigError("/model/conditional: expected false for data without class labels, got true");
+}
+
+LossTerms DiffusionModel::loss(const Batch& batch, const StepContext& context) {
+  if (conditional_ && !batch.label.defined())
+    throw DataError("the model is conditional but the batch has no labels (set model.conditional to false)");
+  const auto x0 = data_.kind == DataKind::images ? batch.x * 2 - 1 : batch.x;
+  const auto t = context.rng.integers(0, noise_schedule_->num_timesteps(), {batch.size()}).to(x0.device());
+  const auto noise = context.rng.normal(x0.sizes()).to(x0.device());
+  const auto mse = loss_at(x0, conditional_ ? batch.label : at::Tensor(), t, noise);
+  return {.total = mse, .terms = {{"mse", mse.detach()}}};
+}
+
+at::Tensor DiffusionModel::loss_at(const at::Tensor& x0, const at::Tensor& labels, const at::Tensor& t,
+                                   const at::Tensor& noise) {
+  if (alpha_.device() != x0.device()) {
+    alpha_ = alpha_.to(x0.device());
+    sigma_ = sigma_.to(x0.device());
+  }
+  const auto alpha = per_example(alpha_.index_select(0, t), x0);  // [B, 1, ...]
+  const auto sigma = per_example(sigma_.index_select(0, t), x0);
+  const auto x_t = alpha * x0 + sigma * noise;  // Ho et al. 2020, eq. 4
+  const auto output = network_->forward(x_t, t, labels).to(x0.scalar_type());
+  return torch::mse_loss(output, prediction_target(prediction_type_, x0, noise, alpha, sigma));
+}
+
+at::Tensor DiffusionModel::draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,
+                                const NoiseSource& noise, const StepProgress& progress) {
+  const bool images = data_.kind == DataKind::images;
+  const EvaluationMode evaluation(*network_);
+  NetworkDenoiser denoise(*network_, *noise_schedule_, prediction_type_, labels,
+                          images ? std::optional(1.0) : std::nullopt);
+  const auto x0 = [&] {
+    const c10::InferenceMode inference;
+    return sampler.run(denoise, *noise_schedule_, x, noise, progress);
+  }();
+  return images ? (x0 + 1) / 2 : x0.clone();
+}
+
+Samples DiffusionModel::sample(const SampleRequest& request) {
+  const auto labels = labels_for(request);
+  SampleRng rng(request.seed, request.first_index, request.count, request.device);
+  const auto sampler = samplers().make(request.sampler ? request.sampler : default_sampler(*noise_schedule_));
+  const auto x = rng.normal(data_.shape) * request.temperature;  // [N, *shape]
+  return {.x = draw(*sampler, x, labels, row_noise(rng), request.progress),
+          .label = labels,
+          .evaluations = sampler->evaluations(*noise_schedule_)};
+}
+
+at::Tensor DiffusionModel::labels_for(const SampleRequest& request) const {
+  if (!conditional_) {
+    if (request.labels) throw ConfigError("labels were given to a model that is not conditional");
+    return {};
+  }
+  std::vector<int64_t> labels;
+  if (request.labels)
+    labels = *request.labels;
+  else
+    for (int64_t i = 0; i < request.count; ++i)
+      labels.push_back((request.first_index + i) % data_.num_classes);
+  if (static_cast<int64_t>(labels.size()) != request.count)
+    throw ConfigError(fmt::format("labels: expected {} of them, got {}", request.count, labels.size()));
+  for (const int64_t label : labels)
+    if (label < 0 || label >= data_.num_classes)
+      throw ConfigError(
+          fmt::format("labels: expected values in [0, {}], got {}", data_.num_classes - 1, label));
+  return torch::tensor(labels, at::kLong).to(request.device);  // [N]
+}
+
+TensorMap DiffusionModel::forward_named(const TensorMap& inputs) {
+  std::vector<std::string> expected{"sample", "timestep"}, given;
+  if (conditional_) expected.emplace_back("class_labels");
+  for (const auto& [name, tensor] : inputs) given.push_back(name);
+  auto sorted = expected;
+  std::sort(sorted.begin(), sorted.end());
+  if (given != sorted)
+    throw ConfigError(fmt::format("inputs: expected the tensors {}, got {}", fmt::join(expected, ", "),
+                                  given.empty() ? "none" : fmt::format("{}", fmt::join(given, ", "))));
+  const auto& sample = inputs.at("sample");
+  auto timestep = inputs.at("timestep");
+  if (timestep.dim() == 0) timestep = timestep.expand({sample.size(0)});
+  return {
+      {"out", network_->forward(sample, timestep, conditional_ ? inputs.at("class_labels") : at::Tensor())}};
+}
+
+Metadata DiffusionModel::weights_metadata() const {
+  return {{"config", network_->ecosystem_config().dump()}};
+}
+
+}  // namespace gen

@@ -1,0 +1,58 @@
+// Denoising diffusion in discrete time (Ho et al. 2020) behind the model interface.
+#pragma once
+
+#include <memory>
+
+#include "gen/diffusion/noise_schedule.h"
+#include "gen/diffusion/parameterization.h"
+#include "gen/diffusion/sampler.h"
+#include "gen/models/model.h"
+#include "gen/nn/network.h"
+#include "models/diffusion/options.h"
+
+namespace gen {
+
+/// Trains a network on x_t = alpha(t) x0 + sigma(t) e and samples through its denoiser. Inside, images lie in
+/// [-1, 1]; points stay as they are. The module is the network itself, so that saved names are the
+/// ecosystem's.
+class DiffusionModel final : public Model {
+ public:
+  /// network, noise_schedule: not null. Throws ConfigError where `conditional` and the data have no classes.
+  DiffusionModel(const DataSpec& data, std::shared_ptr<DenoisingNetwork> network,
+                 std::unique_ptr<NoiseSchedule> noise_schedule, PredictionType prediction_type,
+                 bool conditional);
+
+  torch::nn::Module& module() override { return *network_; }
+  /// Mean squared error at times uniform over the schedule (Ho et al. 2020, eq. 14).
+  LossTerms loss(const Batch& batch, const StepContext& context) override;
+  /// Labels, where the model is conditional and none are given, go through the classes in turn by sample
+  /// index.
+  Samples sample(const SampleRequest& request) override;
+  /// sample [B, *shape], timestep [] or [B], class_labels [B] where conditional -> out.
+  TensorMap forward_named(const TensorMap& inputs) override;
+  void prepare_inference(at::ScalarType dtype) override { network_->prepare_inference(dtype); }
+  /// "config": the ecosystem's config of the network, as JSON.
+  Metadata weights_metadata() const override;
+
+  /// The scalar loss for clean data x0 [B, *shape] in the model's range, labels [B] or undefined, times t [B]
+  /// int64 and noise like x0.
+  at::Tensor loss_at(const at::Tensor& x0, const at::Tensor& labels, const at::Tensor& t,
+                     const at::Tensor& noise);
+  /// Walks `sampler` from the noise x [N, *shape] to data in the units of Batch::x.
+  at::Tensor draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,
+                  const NoiseSource& noise, const StepProgress& progress);
+
+ private:
+  at::Tensor labels_for(const SampleRequest& request) const;
+
+  DataSpec data_;
+  std::shared_ptr<DenoisingNetwork> network_;
+  std::unique_ptr<NoiseSchedule> noise_schedule_;
+  PredictionType prediction_type_;
+  bool conditional_;
+  at::Tensor alpha_, sigma_;  // [T] float32, on the device last trained on
+};
+
+std::unique_ptr<Model> make_diffusion(const DiffusionOptions& options, const DataSpec& data);
+
+}  // namespace gen

@@ -1,0 +1,13 @@
+#include "models/flow/bijector.h"
+
+#include <fmt/ranges.h>
+
+namespace gen::flow {
+
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+at::Tensor over_channels(const at::Tensor& v, const at::Tensor& x) {
+  return x.dim() == 2 ? v : v.view({-1, 1, 1});
+}
+
+}  // namespace gen::flow

@@ -1,0 +1,59 @@
+// p(x | z): the distribution whose parameters the decoder puts out.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "gen/config/component.h"
+#include "gen/core/rng.h"
+#include "gen/data/dataset.h"
+
+namespace gen::vae {
+
+/// Decoder outputs are [..., P * C, *rest] for data [B, C, *rest], P = num_parameters(); leading dimensions
+/// beyond B are importance samples.
+class ObservationModel : public torch::nn::Module {
+ public:
+  explicit ObservationModel(const DataSpec& data) : rank_(static_cast<int64_t>(data.shape.size())) {}
+  /// Decoder outputs per dimension of the data.
+  virtual int64_t num_parameters() const = 0;
+  /// What is modelled, [B, *shape]: the data binarised, dequantised, or as they are. Draws come from `rng`.
+  virtual at::Tensor target(const Batch& batch, Rng& rng) const = 0;
+  /// The same of bare data and without randomness, for reconstructions: an expectation stands for a draw.
+  virtual at::Tensor expected_target(const at::Tensor& x) const = 0;
+  /// What the encoder sees of a target.
+  virtual at::Tensor encoder_input(const at::Tensor& target) const = 0;
+  /// log p(target | z) summed over dimensions, nats: output [K..., B, P * C, *rest] -> [K..., B].
+  virtual at::Tensor log_prob(const at::Tensor& output, const at::Tensor& target) const = 0;
+  /// E[x | z] in the units of Batch::x.
+  virtual at::Tensor mean(const at::Tensor& output) const = 0;
+  /// A constant decoder output [P * C, *rest] that fits the mean of x [B, C, *rest].
+  virtual at::Tensor initial_output(const at::Tensor& x) const = 0;
+  /// See Likelihood::Result::bits_offset.
+  virtual std::optional<double> bits_offset() const { return std::nullopt; }
+  /// What log_prob is the probability of, in words.
+  virtual std::string protocol() const = 0;
+
+ protected:
+  /// Sums all dimensions of one example.
+  at::Tensor sum_example(const at::Tensor& x) const { return x.flatten(-rank_).sum(-1); }
+  int64_t channel_dim() const { return -rank_; }
+
+ private:
+  int64_t rank_;
+};
+
+/// The vae_likelihood kind: bernoulli, gaussian, discretized_logistic. Throws ConfigError where a type cannot
+/// describe such data.
+using ObservationKind = Kind<std::shared_ptr<ObservationModel>(const DataSpec&)>;
+const ObservationKind& observation_models();
+
+// One line each in observation_models().
+void add_bernoulli(ObservationKind& kind);
+void add_gaussian(ObservationKind& kind);
+void add_discretized_logistic(ObservationKind& kind);
+
+}  // namespace gen::vae

@@ -1,0 +1,60 @@
+// Vector kernels on raw pointers, compiled once for each instruction set (see CMakeLists.txt) and chosen at
+// run time. No torch header and no template of the standard library is used by them: a function that the
+// linker shares between files must not hold instructions that the machine may lack.
+#pragma once
+
+#include <cstdint>
+
+namespace gen::ops::simd {
+
+/// bfloat16 as its bits.
+using Bf16 = uint16_t;
+
+/// "Rows": channels beside each other (channels last), row r at x + r * ld, one parameter per channel.
+/// "Plane": one channel's pixels beside each other, one parameter for all. T is float or Bf16; sums and
+/// parameters are float.
+template <class T>
+struct GroupNormKernels {
+  /// sum[c] = sum_r (x - pivot[c]), square[c] = sum_r (x - pivot[c])^2
+  void (*moments_rows)(const T* x, int64_t ld, int64_t rows, int64_t channels, const float* pivot, float* sum,
+                       float* square);
+  void (*moments_plane)(const T* x, int64_t n, float pivot, float* sum, float* square);
+  /// y = act(scale * x + shift), act SiLU or the identity
+  void (*apply_rows)(const T* x, int64_t ldx, T* y, int64_t ldy, int64_t rows, int64_t channels,
+                     const float* scale, const float* shift, bool silu);
+  void (*apply_plane)(const T* x, T* y, int64_t n, float scale, float shift, bool silu);
+  /// With h = scale * x + shift (the normalised x) and u = gamma * h + beta: du = dy * act'(u), written to
+  /// du; sum[c] = sum_r du, product[c] = sum_r du * h.
+  void (*grad_rows)(const T* x, int64_t ldx, const T* dy, int64_t ldy, T* du, int64_t rows, int64_t channels,
+                    const float* scale, const float* shift, const float* gamma, const float* beta, bool silu,
+                    float* sum, float* product);
+  void (*grad_plane)(const T* x, const T* dy, T* du, int64_t n, float scale, float shift, float gamma,
+                     float beta, bool silu, float* sum, float* product);
+  /// dx = a * dx + b * x + d
+  void (*combine_rows)(const T* x, T* dx, int64_t ld, int64_t rows, int64_t channels, const float* a,
+                       const float* b, const float* d);
+  void (*combine_plane)(const T* x, T* dx, int64_t n, float a, float b, float d);
+};
+
+struct Kernels {
+  const char* instruction_set;
+  GroupNormKernels<float> group_norm;
+  GroupNormKernels<Bf16> group_norm_bf16;
+};
+
+namespace baseline {
+extern const Kernels kKernels;
+}
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
+
+/// The best that this machine runs.
+const Kernels& kernels();
+/// Those of one instruction set ("baseline", "avx2", "avx512"), or nullptr where this machine lacks it.
+const Kernels* kernels_for(const char* instruction_set);
+
+}  // namespace gen::ops::simd

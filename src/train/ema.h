@@ -1,0 +1,52 @@
+// Exponential moving average of a module's weights.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "gen/io/tensor_map.h"
+#include "gen/train/experiment.h"
+
+namespace gen {
+
+/// The factor d in w' = d w' + (1 - d) w at update `n` (from 0), each over `samples_per_step` samples.
+/// With `decay`: min(decay, (1 + n) / (10 + n)). With `half_life_samples` h: 0.5^(samples_per_step / min(h,
+/// 0.05 s)) after s samples, as Karras et al. 2022 (EDM) ramp it up, so that an early average forgets the
+/// initial weights.
+double ema_decay(const EmaOptions& options, int64_t n, int64_t samples_per_step);
+
+/// Averages the parameters; buffers (running statistics) are copied as they are.
+class Ema {
+ public:
+  Ema(const torch::nn::Module& module, const EmaOptions& options, int64_t samples_per_step);
+  /// Update number `n`.
+  void update(int64_t n);
+  /// Parameters and buffers by name.
+  const TensorMap& state() const { return state_; }
+  /// Starts again from these; names and shapes must be those of state().
+  void load_state(const TensorMap& state);
+
+ private:
+  friend class EmaScope;
+  EmaOptions options_;
+  int64_t samples_per_step_;
+  TensorMap state_;
+  std::vector<at::Tensor> weights_, averages_;  // floating-point parameters
+  std::vector<at::Tensor> buffers_, buffer_copies_;
+};
+
+/// While it lives, the module computes with the averages.
+class EmaScope {
+ public:
+  explicit EmaScope(Ema& ema) : ema_(ema) { exchange(); }
+  ~EmaScope() { exchange(); }
+  EmaScope(const EmaScope&) = delete;
+  EmaScope& operator=(const EmaScope&) = delete;
+
+ private:
+  void exchange();
+  Ema& ema_;
+};
+
+}  // namespace gen

@@ -1,0 +1,147 @@
+#include "train/hooks.h"
+
+#include <nlohmann/json.hpp>
+
+#include "gen/core/error.h"
+#include "gen/core/log.h"
+#include "gen/core/units.h"
+#include "train/sample_grid.h"
+
+namespace gen {
+namespace {
+
+bool due(int64_t every, int64_t step) { return every > 0 && step % every == 0; }
+
+std::filesystem::path picture_path(const RunDir& run, int64_t step) {
+  return run.samples() / fmt::format("step_{:08}.png", step);
+}
+
+}  // namespace
+
+Hooks::Hooks(const RunDir& run, const ExperimentOptions& experiment, Session& session,
+             Checkpointer& checkpoints, Progress& progress)
+    : run_(run),
+      experiment_(experiment),
+      options_(experiment.train),
+      session_(session),
+      checkpoints_(checkpoints),
+      progress_(progress),
+      journal_(run, progress.step),
+      status_(progress.step, options_.steps, options_.batch_size * options_.gradient_accumulation),
+      elapsed_before_s_(progress.elapsed_s) {
+  // A picture that a stop or a kill came before.
+  if (progress.step > 0 && due(options_.sample_every, progress.step) &&
+      !std::filesystem::exists(picture_path(run, progress.step)))
+    sample_now();
+}
+
+void Hooks::after_step(const StepOutcome& outcome) {
+  const int64_t step = progress_.step;
+  progress_.last_loss = outcome.total;
+  if (outcome.finite) {
+    progress_.loss_sum += outcome.total;
+    ++progress_.loss_count;
+  }
+  status_.update({step, outcome.total, outcome.grad_norm, outcome.learning_rate});
+  if (due(options_.log_every, step)) log_step(outcome);
+  if (session_.validation && (due(options_.validate_every, step) || step == options_.steps)) validate_now();
+  if (due(options_.checkpoint_every, step) || progress_.best_step == step) {
+    note_elapsed();
+    checkpoints_.save(progress_, /*last=*/false);
+  }
+  if (due(options_.sample_every, step)) sample_now();
+}
+
+void Hooks::log_step(const StepOutcome& outcome) {
+  Journal::TrainLine line;
+  line.step = progress_.step;
+  line.loss = outcome.total;
+  line.loss_mean = progress_.loss_count > 0 ? progress_.loss_sum / static_cast<double>(progress_.loss_count)
+                                            : outcome.total;
+  for (const auto& [name, value] : outcome.loss.terms) line.terms.emplace_back(name, value.item<double>());
+  line.grad_norm = outcome.grad_norm;
+  line.learning_rate = outcome.learning_rate;
+  line.samples_per_s = status_.samples_per_s();
+  journal_.train(line);
+  progress_.loss_sum = 0;
+  progress_.loss_count = 0;
+}
+
+void Hooks::validate_now() {
+  status_.pause();
+  const ValidationScores scores = validate(session_, experiment_, progress_.step);
+  journal_.validation(progress_.step, scores);
+  const bool best = record_validation(progress_, scores.loss, options_.early_stop.min_delta);
+  const auto& stop = options_.early_stop;
+  progress_.stopped_early = stop.patience > 0 && progress_.stale_validations >= stop.patience;
+  status_.resume();
+  status_.clear();
+  log::info("step {}: validation loss {:.5g} over {} examples{}", progress_.step, scores.loss,
+            scores.examples, best ? ", the best so far" : "");
+  if (progress_.stopped_early)
+    log::info("no improvement in {} validations: training stops early", progress_.stale_validations);
+}
+
+void Hooks::sample_now() {
+  if (options_.sample_count == 0) return;
+  status_.pause();
+  const auto image = sample_grid(session_, experiment_);
+  if (image) {
+    try {
+      std::filesystem::create_directories(run_.samples());
+      write_png(picture_path(run_, progress_.step), *image, picture_notes(experiment_, progress_.step));
+      journal_.picture(progress_.step, *image);
+    } catch (const IoError& e) {
+      log::warning("no sample grid at step {}: {}", progress_.step, e.what());
+    } catch (const std::filesystem::filesystem_error& e) {
+      log::warning("no sample grid at step {}: {}", progress_.step, e.what());
+    }
+  }
+  status_.resume();
+}
+
+void Hooks::rewind() { journal_.rewind(progress_.step); }
+
+void Hooks::note_elapsed() { progress_.elapsed_s = elapsed_before_s_ + status_.elapsed_s(); }
+
+void Hooks::finish() {
+  status_.clear();
+  note_elapsed();
+  checkpoints_.save(progress_, /*last=*/true);
+  journal_.flush();
+  const auto picture = picture_path(run_, progress_.step);
+  if (!std::filesystem::exists(picture)) sample_now();
+  write_summary(std::filesystem::exists(picture));
+}
+
+void Hooks::stop() {
+  status_.clear();
+  note_elapsed();
+  checkpoints_.save(progress_, /*last=*/true);
+  journal_.flush();
+}
+
+void Hooks::write_summary(bool sampled) {
+  int64_t parameters = 0;
+  for (const auto& [name, count] : parameter_counts(session_.model->module())) parameters += count;
+  const double samples_per_step = static_cast<double>(options_.batch_size * options_.gradient_accumulation);
+  Json summary{
+      {"name", experiment_.name},
+      {"step", progress_.step},
+      {"stopped_early", progress_.stopped_early},
+      {"parameters", parameters},
+      {"final_loss", progress_.last_loss},
+      {"best_validation", progress_.best_validation ? Json(*progress_.best_validation) : Json(nullptr)},
+      {"best_step", progress_.best_validation ? Json(progress_.best_step) : Json(nullptr)},
+      {"non_finite_steps", progress_.non_finite_steps},
+      {"elapsed_s", progress_.elapsed_s},
+      {"samples_per_s",
+       static_cast<double>(progress_.step) * samples_per_step / std::max(1e-9, progress_.elapsed_s)}};
+  if (sampled)
+    summary["samples"] = std::filesystem::relative(picture_path(run_, progress_.step), run_.path()).string();
+  write_json(run_.summary(), summary);
+  log::info("trained {} steps in {}: loss {:.5g}", progress_.step, human_duration(progress_.elapsed_s),
+            progress_.last_loss);
+}
+
+}  // namespace gen

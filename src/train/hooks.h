@@ -1,0 +1,50 @@
+// What happens between steps: status line, metrics, validation, checkpoints, sample grids.
+#pragma once
+
+#include "gen/io/run_dir.h"
+#include "train/checkpointer.h"
+#include "train/journal.h"
+#include "train/status_line.h"
+
+namespace gen {
+
+/// What a step leaves for its hooks.
+struct StepOutcome {
+  LossTerms loss;        ///< of its last forward pass; on the device
+  double total = 0;      ///< mean over its forward passes
+  double grad_norm = 0;  ///< before clipping
+  double learning_rate = 0;
+  bool finite = true;
+};
+
+class Hooks {
+ public:
+  Hooks(const RunDir& run, const ExperimentOptions& experiment, Session& session, Checkpointer& checkpoints,
+        Progress& progress);
+  /// With `progress` already at the new step.
+  void after_step(const StepOutcome& outcome);
+  /// After a rollback.
+  void rewind();
+  /// The run is complete: what is still due, the last checkpoint, a last grid, summary.json.
+  void finish();
+  /// The run ends before its last step, by a signal: a checkpoint.
+  void stop();
+
+ private:
+  void log_step(const StepOutcome& outcome);
+  void validate_now();
+  void sample_now();
+  void note_elapsed();
+  void write_summary(bool sampled);
+  const RunDir& run_;
+  const ExperimentOptions& experiment_;
+  const TrainOptions& options_;
+  Session& session_;
+  Checkpointer& checkpoints_;
+  Progress& progress_;
+  Journal journal_;
+  StatusLine status_;
+  double elapsed_before_s_;
+};
+
+}  // namespace gen

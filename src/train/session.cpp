@@ -1,0 +1,45 @@
+#include "train/session.h"
+
+#include "gen/core/device.h"
+#include "gen/core/rng.h"
+#include "gen/nn/network.h"
+
+namespace gen {
+namespace {
+
+std::shared_ptr<const Dataset> open_split(const Component& data, Split split) {
+  return datasets().make(data, split);
+}
+
+}  // namespace
+
+Session::Session(const ExperimentOptions& experiment)
+    : device(resolve_device(experiment.device)), scaler(experiment.train.precision == Precision::fp16) {
+  const TrainOptions& options = experiment.train;
+  check_precision(options.precision, device);
+  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  data = open_split(experiment.data, Split::train);
+  validation = open_split(experiment.data, Split::validation);
+  if (validation->size() == 0) validation = nullptr;
+  model = build_model(experiment, data->spec(), device);
+  optimizer = optimizers().make(options.optimizer, parameter_groups(model->module()));
+  schedule = lr_schedules().make(options.lr_schedule);
+  start_average(options);
+}
+
+void Session::start_average(const TrainOptions& options) {
+  if (options.ema.enabled())
+    ema.emplace(model->module(), options.ema, options.batch_size * options.gradient_accumulation);
+}
+
+std::unique_ptr<Model> build_model(const ExperimentOptions& experiment, const DataSpec& spec,
+                                   at::Device device) {
+  seed_default_generators(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::init));
+  auto model = models().make(experiment.model, spec);
+  model->module().to(device);
+  return model;
+}
+
+TensorMap weights_of(Model& model) { return state_of(model.module()); }
+
+}  // namespace gen

@@ -1,0 +1,42 @@
+#include "train/validation.h"
+
+#include "gen/data/loader.h"
+
+namespace gen {
+
+EvaluationScope::EvaluationScope(Session& session) : session_(session) {
+  if (session_.ema) averages_.emplace(*session_.ema);
+  session_.model->module().eval();
+}
+
+EvaluationScope::~EvaluationScope() { session_.model->module().train(); }
+
+ValidationScores validate(Session& session, const ExperimentOptions& experiment, int64_t step) {
+  const TrainOptions& options = experiment.train;
+  const EvaluationScope scope(session);
+  ValidationScores scores;
+  for (int64_t i = 0; i < options.validation_batches; ++i) {
+    const int64_t first = i * options.batch_size;
+    const int64_t count = std::min(options.batch_size, session.validation->size() - first);
+    if (count <= 0) break;
+    const Batch batch = read_batch(*session.validation, first, count).to(session.device);
+    Rng rng(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::eval, static_cast<uint64_t>(i)),
+            session.device);
+    const AutocastGuard autocast(options.precision, session.device);
+    const LossTerms loss = session.model->loss(batch, {step, options.steps, /*training=*/false, rng});
+    const auto weight = static_cast<double>(count);
+    scores.loss += weight * loss.total.item<double>();
+    scores.terms.resize(loss.terms.size());
+    for (size_t k = 0; k < loss.terms.size(); ++k) {
+      scores.terms[k].first = loss.terms[k].first;
+      scores.terms[k].second += weight * loss.terms[k].second.item<double>();
+    }
+    scores.examples += count;
+  }
+  const auto examples = static_cast<double>(scores.examples);
+  scores.loss /= examples;
+  for (auto& [name, value] : scores.terms) value /= examples;
+  return scores;
+}
+
+}  // namespace gen

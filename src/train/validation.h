@@ -1,0 +1,37 @@
+// The loss on held-out data, with noise that is the same at every validation.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "train/session.h"
+
+namespace gen {
+
+/// Means over examples.
+struct ValidationScores {
+  double loss = 0;
+  std::vector<std::pair<std::string, double>> terms;
+  int64_t examples = 0;
+};
+
+/// The first `train.validation_batches` batches of the validation split, which must be there, in evaluation
+/// mode and with the averaged weights where there are some. Changes nothing that training depends on.
+ValidationScores validate(Session& session, const ExperimentOptions& experiment, int64_t step);
+
+/// While it lives: evaluation mode, averaged weights, no gradients.
+class EvaluationScope {
+ public:
+  explicit EvaluationScope(Session& session);
+  ~EvaluationScope();
+  EvaluationScope(const EvaluationScope&) = delete;
+  EvaluationScope& operator=(const EvaluationScope&) = delete;
+
+ private:
+  Session& session_;
+  std::optional<EmaScope> averages_;
+  at::NoGradGuard no_grad_;
+};
+
+}  // namespace gen

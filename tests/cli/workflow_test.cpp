@@ -1,0 +1,169 @@
+// Train, sample and score with the real binary, on data that need no files.
+#include <nlohmann/json.hpp>
+
+#include "gen/io/image.h"
+#include "gen_command.h"
+
+namespace gen::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kShapes = R"({
+  "model": {"type": "vae", "latent_dim": 2, "encoder": {"type": "mlp", "hidden_sizes": [16]}},
+  "data": {"type": "shapes", "size": 8, "channels": 1, "num_examples": 64, "num_held_out": 16},
+  "train": {"steps": 4, "batch_size": 8, "sample_count": 4, "ema": {"decay": 0.9}}
+})";
+constexpr const char* kToy = R"({
+  "model": {"type": "flow", "architecture": {"type": "realnvp", "couplings": 2, "network": {"type": "mlp", "hidden_sizes": [8]}}},
+  "data": {"type": "toy2d", "num_examples": 200, "num_held_out": 64},
+  "train": {"steps": 3, "batch_size": 16, "sample_count": 16}
+})";
+
+// Two trained runs, shared by the tests.
+class Workflow : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder = std::make_unique<TempDir>();
+    write_text(*folder / "shapes.json", kShapes);
+    write_text(*folder / "toy.json", kToy);
+    for (const char* name : {"shapes", "toy"})
+      trained[name] = run_gen(
+          {"train", "--config", *folder / (std::string(name) + ".json"), "--run-dir", run(name), "--quiet"});
+  }
+  static void TearDownTestSuite() { folder.reset(); }
+  static std::string run(const std::string& name) { return (*folder / ("run-" + name)).string(); }
+
+  static std::unique_ptr<TempDir> folder;
+  static std::map<std::string, CommandResult> trained;
+};
+std::unique_ptr<TempDir> Workflow::folder;
+std::map<std::string, CommandResult> Workflow::trained;
+
+TEST_F(Workflow, TrainTellsTheRunThePictureAndWhatIsNext) {
+  const auto& result = trained["shapes"];
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "") << "--quiet";
+  EXPECT_NE(result.out.find("done at step 4: " + run("shapes")), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("picture: " + run("shapes") + "/samples/step_00000004.png"), std::string::npos)
+      << result.out;
+  EXPECT_NE(result.out.find("gen sample --run " + run("shapes")), std::string::npos) << result.out;
+}
+
+TEST_F(Workflow, AFolderWithARunIsRefusedUnlessToldHow) {
+  const std::vector<std::string> again{"train",     "--config",    *folder / "shapes.json",
+                                       "--run-dir", run("shapes"), "--quiet"};
+  const auto refused = run_gen(again);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.find("--resume"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("--overwrite"), std::string::npos) << refused.err;
+  const auto resumed = run_gen({"train", "--run-dir", run("shapes"), "--resume", "--quiet"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+}
+
+TEST_F(Workflow, SamplesDoNotDependOnTheBatchSize) {
+  const auto one = *folder / "one", three = *folder / "three";
+  for (const auto& [out, batch] : {std::pair{one, "1"}, std::pair{three, "3"}}) {
+    const auto result = run_gen({"sample", "--run", run("shapes"), "--count", "4", "--batch-size", batch,
+                                 "--seed", "5", "--out", out});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+  }
+  for (const char* file : {"grid.png", "00000.png", "00001.png", "00002.png", "00003.png"}) {
+    ASSERT_TRUE(fs::exists(one / file)) << file;
+    EXPECT_EQ(read_text(one / file), read_text(three / file)) << file;
+  }
+  EXPECT_NE(to_tensor(read_image(one / "00000.png")).equal(to_tensor(read_image(one / "00001.png"))), true);
+}
+
+TEST_F(Workflow, PicturesSayWhereTheyCameFrom) {
+  const auto out = (*folder / "traced").string();
+  const Json document =
+      json_of({"sample", "--run", run("shapes"), "--count", "2", "--seed", "9", "--out", out, "--json"});
+  EXPECT_EQ(document["seed"], 9);
+  EXPECT_EQ(document["checkpoint_step"], 4);
+  EXPECT_EQ(document["weights"], "ema");
+  EXPECT_EQ(document["files"].size(), 3u);
+  const Json found = json_of({"inspect", out + "/00001.png", "--json"});
+  EXPECT_EQ(found["text"]["seed"], "9");
+  EXPECT_EQ(found["text"]["index"], "1");
+  EXPECT_EQ(found["text"]["config_hash"], document["config_hash"]);
+  EXPECT_EQ(document["config_hash"].get<std::string>().size(), 16u);
+  const Json raw =
+      json_of({"sample", "--run", run("shapes"), "--count", "1", "--raw", "--out", out, "--json"});
+  EXPECT_EQ(raw["weights"], "raw");
+}
+
+TEST_F(Workflow, PointsBecomeAScatterPlotAndAnArray) {
+  const auto out = *folder / "points";
+  const auto result = run_gen({"sample", "--run", run("toy"), "--count", "10", "--out", out.string()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(read_image(out / "scatter.png").width, 512);
+  EXPECT_EQ(read_text(out / "samples.npy").size(), 128u + 10 * 2 * 4);
+  ASSERT_EQ(
+      run_gen({"sample", "--run", run("toy"), "--count", "10", "--format", "csv", "--out", out.string()})
+          .exit_code,
+      0);
+  const auto csv = read_text(out / "samples.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 10);
+}
+
+TEST_F(Workflow, EvalPrintsAndKeepsItsProtocol) {
+  const Json toy = json_of({"eval", "--run", run("toy"), "--json", "--limit", "32", "--quiet"});
+  EXPECT_EQ(toy["examples"], 32);
+  EXPECT_EQ(toy["split"], "test");
+  ASSERT_FALSE(toy["results"].empty());
+  EXPECT_TRUE(toy["results"][0]["protocol"].is_object());
+  EXPECT_EQ(Json::parse(read_text(run("toy") + "/eval/test.json")), toy);
+  const auto text = run_gen({"eval", "--run", run("shapes"), "--split", "validation", "--quiet"});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_NE(text.out.find("elbo"), std::string::npos) << text.out;
+  EXPECT_TRUE(fs::exists(run("shapes") + "/eval/validation.json"));
+}
+
+TEST_F(Workflow, AMetricTheModelCannotAnswerIsRefused) {
+  const auto result = run_gen({"eval", "--run", run("toy"), "--metric", "reconstruction"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("reconstruction"), std::string::npos) << result.err;
+}
+
+TEST_F(Workflow, InspectTellsRunsCheckpointsAndTornFiles) {
+  const Json found = json_of({"inspect", run("shapes"), "--json"});
+  EXPECT_EQ(found["kind"], "run");
+  EXPECT_EQ(found["status"], "done");
+  EXPECT_EQ(found["model"], "vae");
+  ASSERT_FALSE(found["checkpoints"].empty());
+  const std::string checkpoint = found["checkpoints"][0]["folder"].get<std::string>();
+  EXPECT_EQ(json_of({"inspect", checkpoint, "--json"})["step"], 4);
+  const Json weights = json_of({"inspect", checkpoint + "/model.safetensors", "--json"});
+  EXPECT_FALSE(weights["tensors"].empty());
+
+  const auto torn = *folder / "torn.safetensors", whole = fs::path(checkpoint) / "model.safetensors";
+  const auto bytes = read_text(whole);
+  write_text(torn, bytes.substr(0, bytes.size() - 1));
+  const auto result = run_gen({"inspect", torn.string()});
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_NE(result.err.find("torn.safetensors"), std::string::npos);
+}
+
+TEST_F(Workflow, ADryRunWritesNothing) {
+  const auto target = *folder / "never";
+  const Json result = json_of(
+      {"train", "--config", *folder / "toy.json", "--run-dir", target.string(), "--dry-run", "--json"});
+  EXPECT_TRUE(result["loss"].is_number());
+  EXPECT_FALSE(fs::exists(target));
+}
+
+TEST_F(Workflow, ADivergingRunIsExit4AndASignalIs75) {
+  const auto diverged =
+      run_gen({"train", "--config", *folder / "toy.json", "--run-dir", *folder / "diverged", "--quiet",
+               "--set", R"(train.optimizer={"type": "sgd", "lr": 1e30})", "--set", "train.steps=50"});
+  EXPECT_EQ(diverged.exit_code, 4) << diverged.err;
+  const auto stopped = run_command({"timeout", "--preserve-status", "-s", "TERM", "2", gen_binary(), "train",
+                                    "--config", *folder / "toy.json", "--run-dir", *folder / "stopped",
+                                    "--quiet", "--set", "train.steps=100000000"});
+  EXPECT_EQ(stopped.exit_code, 75) << stopped.err;
+  EXPECT_NE(stopped.out.find("--resume"), std::string::npos) << stopped.out;
+}
+
+}  // namespace
+}  // namespace gen::test

@@ -1,0 +1,185 @@
+#include "gen/data/loader.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <atomic>
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "data/collate.h"
+#include "gen/core/error.h"
+#include "support/support.h"
+
+namespace gen {
+namespace {
+
+/// Points [index, random draw]; fails at one index, and may be slow.
+class Numbers final : public Dataset {
+ public:
+  explicit Numbers(int64_t size) : size_(size) {
+    spec_.kind = DataKind::points;
+    spec_.shape = {2};
+    spec_.levels = 0;
+  }
+  const DataSpec& spec() const override { return spec_; }
+  int64_t size() const override { return size_; }
+  Example get(int64_t index, HostRng& rng) const override {
+    ++reads;
+    if (index == bad) throw DataError("numbers.bin: record 7 is damaged");
+    if (delay.count() > 0) std::this_thread::sleep_for(delay);
+    const auto first = index == not_finite ? std::nanf("") : static_cast<float>(index);
+    return {at::tensor({first, static_cast<float>(rng.uniform())}), -1, ""};
+  }
+  int64_t bad = -1, not_finite = -1;
+  std::chrono::microseconds delay{0};
+  mutable std::atomic<int64_t> reads{0};
+
+ private:
+  int64_t size_;
+  DataSpec spec_;
+};
+
+std::vector<Batch> batches(std::shared_ptr<const Dataset> data, LoaderOptions options, int64_t from,
+                           int64_t count) {
+  Loader loader(std::move(data), options, from);
+  std::vector<Batch> result;
+  for (int64_t i = 0; i < count; ++i) result.push_back(loader.next());
+  return result;
+}
+
+TEST(ShuffledIndex, IsAPermutationOfAnySize) {
+  for (const int64_t n : {1, 2, 3, 5, 16, 17, 100, 1023, 4097}) {
+    std::set<int64_t> seen;
+    for (int64_t i = 0; i < n; ++i) seen.insert(shuffled_index(3, 1, n, i));
+    EXPECT_EQ(static_cast<int64_t>(seen.size()), n);
+    EXPECT_EQ(*seen.begin(), 0);
+    EXPECT_EQ(*seen.rbegin(), n - 1);
+  }
+}
+
+TEST(ShuffledIndex, SendsEveryPositionEverywhereEquallyOften) {
+  constexpr int64_t kSize = 6, kEpochs = 12000;
+  std::array<std::array<int, kSize>, kSize> counts{};
+  for (int64_t epoch = 0; epoch < kEpochs; ++epoch)
+    for (int64_t i = 0; i < kSize; ++i) ++counts[i][shuffled_index(9, epoch, kSize, i)];
+  for (const auto& row : counts)
+    for (const int count : row) EXPECT_NEAR(count, kEpochs / kSize, 200);  // 5 standard deviations
+}
+
+TEST(ShuffledIndex, DiffersBetweenSeedsAndEpochsAndLeavesFewNeighboursTogether) {
+  constexpr int64_t kSize = 10000;
+  int64_t same_epoch = 0, same_seed = 0, neighbours = 0;
+  for (int64_t i = 0; i + 1 < kSize; ++i) {
+    const int64_t here = shuffled_index(1, 0, kSize, i);
+    same_epoch += here == shuffled_index(1, 1, kSize, i);
+    same_seed += here == shuffled_index(2, 0, kSize, i);
+    neighbours += std::abs(here - shuffled_index(1, 0, kSize, i + 1)) == 1;
+  }
+  EXPECT_LT(same_epoch, 10);  // about one each is expected
+  EXPECT_LT(same_seed, 10);
+  EXPECT_LT(neighbours, 15);
+}
+
+TEST(Loader, EveryEpochVisitsEveryExampleOnce) {
+  const auto data = std::make_shared<Numbers>(24);
+  const auto all = batches(data, {.batch_size = 8, .workers = 2}, 0, 6);
+  for (const int64_t epoch : {0, 1}) {
+    std::set<int64_t> seen;
+    for (int64_t i = 0; i < 3; ++i)
+      for (const int64_t index : all[static_cast<size_t>(3 * epoch + i)].indices) seen.insert(index);
+    EXPECT_EQ(seen.size(), 24U);
+  }
+  EXPECT_NE(all[0].indices, all[3].indices);
+}
+
+TEST(Loader, BatchesDoNotDependOnWorkersPrefetchOrStart) {
+  const auto data = std::make_shared<Numbers>(29);
+  const auto expected = batches(data, {.batch_size = 4, .workers = 0}, 0, 20);
+  for (const int64_t workers : {0, 1, 3})
+    for (const int64_t start : {0, 7, 13}) {
+      const auto got =
+          batches(data, {.batch_size = 4, .workers = workers, .prefetch = workers + 1}, start, 20 - start);
+      for (size_t i = 0; i < got.size(); ++i) {
+        EXPECT_TRUE(torch::equal(got[i].x, expected[i + static_cast<size_t>(start)].x));
+        EXPECT_EQ(got[i].indices, expected[i + static_cast<size_t>(start)].indices);
+      }
+    }
+}
+
+TEST(Loader, KeepsOrDropsTheLastOfAnEpochAndWrapsASmallSplit) {
+  const auto data = std::make_shared<Numbers>(10);
+  Loader keep(data, {.batch_size = 4, .shuffle = false, .drop_last = false});
+  EXPECT_EQ(keep.batches_per_epoch(), 3);
+  keep.next();
+  keep.next();
+  EXPECT_EQ(keep.next().indices, (std::vector<int64_t>{8, 9}));
+  EXPECT_EQ(keep.next().indices, (std::vector<int64_t>{0, 1, 2, 3}));
+  Loader drop(data, {.batch_size = 4, .shuffle = false});
+  EXPECT_EQ(drop.batches_per_epoch(), 2);
+  Loader small(std::make_shared<Numbers>(3), {.batch_size = 5, .shuffle = false});
+  EXPECT_EQ(small.next().indices, (std::vector<int64_t>{0, 1, 2, 0, 1}));
+}
+
+TEST(Loader, AugmentationIsNewAtEachVisitUnlessTurnedOff) {
+  const auto data = std::make_shared<Numbers>(4);
+  for (const bool augment : {true, false}) {
+    const auto two = batches(data, {.batch_size = 4, .shuffle = false, .augment = augment}, 0, 2);
+    EXPECT_EQ(torch::equal(two[0].x, two[1].x), !augment);
+  }
+  EXPECT_TRUE(torch::equal(read_batch(*data, 1, 2).x, read_batch(*data, 0, 4).x.slice(0, 1, 3)));
+}
+
+TEST(Loader, RethrowsWhatAWorkerThrewAtItsBatch) {
+  const auto data = std::make_shared<Numbers>(12);
+  data->bad = 5;
+  for (const int64_t workers : {0, 2}) {
+    Loader loader(data, {.batch_size = 4, .shuffle = false, .workers = workers});
+    EXPECT_EQ(loader.next().size(), 4);
+    EXPECT_THROW(loader.next(), DataError);
+    EXPECT_THROW(loader.next(), DataError);
+    EXPECT_EQ(loader.position(), 1);
+  }
+}
+
+TEST(Loader, RefusesNotANumberAndAnEmptySplit) {
+  const auto data = std::make_shared<Numbers>(4);
+  data->not_finite = 2;
+  try {
+    read_batch(*data, 0, 4);
+    FAIL() << "a NaN went through";
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("example 2 of the data: value 0 is nan"), std::string::npos);
+  }
+  EXPECT_THROW(Loader(std::make_shared<Numbers>(0), {}), DataError);
+}
+
+TEST(Loader, PrefetchIsBoundedAndShutdownIsPrompt) {
+  const auto data = std::make_shared<Numbers>(1000);
+  {
+    Loader loader(data, {.batch_size = 10, .workers = 2, .prefetch = 3});
+    loader.next();
+    for (int wait = 0; wait < 200 && data->reads < 40; ++wait) std::this_thread::yield();
+  }
+  EXPECT_LE(data->reads, 10 * (1 + 3 + 1));  // the batch taken, three ahead, and the place it left
+  data->delay = std::chrono::milliseconds(1);
+  const auto start = std::chrono::steady_clock::now();
+  {
+    const Loader loader(data, {.batch_size = 1000, .workers = 2});
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start,
+            std::chrono::milliseconds(700));  // a batch takes a second
+}
+
+TEST(BytesToUnitFloats, DividesBy255) {
+  std::vector<uint8_t> bytes(256);
+  std::vector<float> floats(256);
+  for (int i = 0; i < 256; ++i) bytes[static_cast<size_t>(i)] = static_cast<uint8_t>(i);
+  bytes_to_unit_floats(bytes.data(), floats.data(), 256);
+  const auto expected = torch::arange(256, torch::kFloat) / 255;
+  EXPECT_TRUE(torch::equal(torch::tensor(floats), expected));
+}
+
+}  // namespace
+}  // namespace gen

@@ -1,0 +1,110 @@
+#include "data/mnist/mnist.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "gen/core/error.h"
+#include "gen/data/loader.h"
+#include "support/data_files.h"
+#include "support/support.h"
+
+namespace gen {
+namespace {
+
+using test::TempDir;
+using test::write_mnist_pair;
+using test::write_text;
+
+at::Tensor image(const Dataset& data, int64_t index) {
+  HostRng rng(0);
+  return data.get(index, rng).x;
+}
+
+template <class E>
+std::string error_of(const MnistOptions& options, Split split = Split::train) {
+  try {
+    make_mnist(options, split);
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "";
+}
+
+struct Mnist : testing::Test {
+  Mnist() {
+    write_mnist_pair(folder.path(), "train", 30);
+    write_mnist_pair(folder.path(), "t10k", 12);
+    options.path = folder.path().string();
+  }
+  TempDir folder;
+  MnistOptions options;
+};
+
+TEST_F(Mnist, SplitsAreTheFilesAndWhatIsHeldOutOfTheTrainingFiles) {
+  options.validation = 4;
+  const auto train = make_mnist(options, Split::train), validation = make_mnist(options, Split::validation);
+  EXPECT_EQ(train->size(), 26);
+  EXPECT_EQ(validation->size(), 4);
+  EXPECT_EQ(make_mnist(options, Split::test)->size(), 12);
+  EXPECT_EQ(image(*validation, 0)[0][0][0].item<int>(), 26 * 7);
+  options.test = 5;  // no test files are read then
+  std::filesystem::remove(folder / "t10k-images-idx3-ubyte");
+  EXPECT_EQ(make_mnist(options, Split::test)->size(), 5);
+  EXPECT_EQ(image(*make_mnist(options, Split::test), 4)[0][0][0].item<int>(), 29 * 7);
+  EXPECT_EQ(image(*make_mnist(options, Split::validation), 0)[0][0][0].item<int>(), 21 * 7);
+}
+
+TEST_F(Mnist, PadsWithZerosAllAround) {
+  const auto native = image(*make_mnist(options, Split::train), 3);
+  options.size = 32;
+  const auto padded = image(*make_mnist(options, Split::train), 3);
+  EXPECT_EQ(padded.sizes(), (std::vector<int64_t>{1, 32, 32}));
+  EXPECT_TRUE(torch::equal(padded.slice(1, 2, 30).slice(2, 2, 30), native));
+  EXPECT_EQ(padded.sum().item<int64_t>(), native.sum().item<int64_t>());
+}
+
+TEST_F(Mnist, TurnsEmnistUprightAndShiftsItsLabels) {
+  write_mnist_pair(folder.path(), "emnist-letters-train", 30, 28, 28, 26, 1);
+  options.train_prefix = "emnist-letters-train";
+  options.transposed = true;
+  options.num_classes = 26;
+  options.first_label = 1;
+  const auto data = make_mnist(options, Split::train);
+  EXPECT_EQ(image(*data, 0)[0][1][0].item<int>(), 1);  // stored at row 0, column 1
+  HostRng rng(0);
+  EXPECT_EQ(data->get(25, rng).label, 25);
+  EXPECT_EQ(data->spec().class_names.front(), "1");
+  options.first_label = 0;
+  EXPECT_NE(error_of<DataError>(options).find("expected a label in [0, 25], got 26"), std::string::npos);
+}
+
+TEST_F(Mnist, SaysWhatIsMissingAndWhatToDo) {
+  EXPECT_NE(error_of<ConfigError>(MnistOptions{}).find("--set data.path"), std::string::npos);
+  MnistOptions elsewhere = options;
+  elsewhere.test_prefix = "eval";
+  EXPECT_NE(error_of<DataError>(elsewhere, Split::test).find("no eval-images-idx3-ubyte"), std::string::npos);
+  options.validation = 30;
+  EXPECT_NE(error_of<ConfigError>(options).find("leaves none of the 30"), std::string::npos);
+  options.validation = 0;
+  options.size = 27;
+  EXPECT_NE(error_of<ConfigError>(options).find("choose at least 28"), std::string::npos);
+  write_text(folder / "train-labels-idx1-ubyte", test::idx_bytes({2}, "\1\2"));
+  EXPECT_NE(error_of<DataError>(options).find("do not belong together"), std::string::npos);
+}
+
+TEST(RealMnist, HasTheKnownCountsLabelsAndSums) {
+  const auto folder = GEN_SHARED_OR_SKIP("data/mnist");
+  MnistOptions options;
+  options.path = folder.string();
+  const auto train = make_mnist(options, Split::train), test = make_mnist(options, Split::test);
+  EXPECT_EQ(train->size(), 60000);
+  EXPECT_EQ(test->size(), 10000);
+  EXPECT_EQ(image(*train, 0).sum().item<int64_t>(), 27525);
+  EXPECT_EQ(image(*test, 0).sum().item<int64_t>(), 18454);
+  const Batch batch = read_batch(*train, 0, 10);
+  EXPECT_TRUE(torch::equal(batch.label, torch::tensor({5, 0, 4, 1, 9, 2, 1, 3, 1, 4}, torch::kLong)));
+  EXPECT_NEAR(batch.x[0].mean().item<double>(), 27525.0 / 784 / 255, 1e-6);
+}
+
+}  // namespace
+}  // namespace gen

@@ -1,0 +1,307 @@
+#include "gen/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "gen/core/error.h"
+#include "gen/core/signals.h"
+#include "gen/io/checkpoint.h"
+#include "gen/io/file.h"
+#include "support/support.h"
+#include "train/sgd.h"
+#include "train/train_session.h"
+
+namespace gen {
+namespace {
+
+// Points (i / 64, 1).
+class Points final : public Dataset {
+ public:
+  explicit Points(int64_t size = 64) : size_(size) {
+    spec_.kind = DataKind::points;
+    spec_.shape = {2};
+    spec_.levels = 0;
+  }
+  const DataSpec& spec() const override { return spec_; }
+  int64_t size() const override { return size_; }
+  Example get(int64_t index, HostRng&) const override {
+    return {torch::tensor({static_cast<float>(index) / 64, 1.0F}), -1, ""};
+  }
+
+ private:
+  int64_t size_;
+  DataSpec spec_;
+};
+
+// Learns y = 2 x0 + noise by least squares; notes the first example of each batch. The loss of a batch with one of
+// the `poison` examples is NaN in training.
+struct LineModel final : Model {
+  struct Net : torch::nn::Module {
+    torch::nn::Linear line = register_module("line", torch::nn::Linear(2, 1));
+  };
+  std::shared_ptr<Net> net = std::make_shared<Net>();
+  std::vector<int64_t> seen, poison;
+  int64_t stop_at = -1;
+  double validation_rises_by = 0;
+
+  torch::nn::Module& module() override { return *net; }
+  LossTerms loss(const Batch& batch, const StepContext& context) override {
+    if (context.training) seen.push_back(batch.indices.front());
+    if (context.training && context.step == stop_at) signals::request_stop();
+    const auto target = 2 * batch.x.slice(1, 0, 1) + 0.01 * context.rng.normal({batch.size(), 1});
+    auto total = (net->line(batch.x) - target).square().mean();
+    const auto poisoned = [&](int64_t index) { return std::ranges::find(poison, index) != poison.end(); };
+    if (context.training && std::ranges::any_of(batch.indices, poisoned)) total = total * NAN;
+    if (!context.training) total = total + validation_rises_by * static_cast<double>(context.step);
+    return {total, {{"squared_error", total.detach()}}};
+  }
+  Samples sample(const SampleRequest& request) override {
+    SampleRng rng(request.seed, request.first_index, request.count);
+    return {rng.normal({2}), {}, 1};
+  }
+};
+
+class Trainer : public ::testing::Test {
+ protected:
+  void SetUp() override { signals::reset(); }
+  void TearDown() override { signals::reset(); }
+
+  Trainer() {
+    experiment.name = "line";
+    experiment.device = "cpu";
+    experiment.model = Component("vae");
+    experiment.data = Component("toy2d");
+    experiment.train.optimizer = Component("sgd");
+    experiment.train.steps = 8;
+    experiment.train.batch_size = 4;
+    experiment.train.shuffle = false;
+    experiment.train.sample_count = 0;
+    experiment.train.checkpoint_every = 0;
+    experiment.train.log_every = 1;
+  }
+
+  TrainResult run(std::vector<int64_t> poison = {}, RunMode mode = RunMode::create) {
+    torch::manual_seed(1);
+    Session session;
+    session.data = std::make_shared<Points>();
+    if (with_validation) session.validation = std::make_shared<Points>(8);
+    auto owned = std::make_unique<LineModel>();
+    model = owned.get();
+    model->poison = std::move(poison);
+    model->stop_at = stop_at;
+    model->validation_rises_by = validation_rises_by;
+    session.model = std::move(owned);
+    session.optimizer =
+        optimizers().make(experiment.train.optimizer, parameter_groups(session.model->module()));
+    session.schedule = lr_schedules().make(experiment.train.lr_schedule);
+    if (experiment.train.ema.enabled()) session.ema.emplace(session.model->module(), experiment.train.ema, 4);
+    const RunDir folder = RunDir::open_for_training(temp / "run", mode);
+    const TrainResult result = train_session(experiment, folder, session);
+    seen = model->seen;
+    weights.clear();
+    for (const auto& item : session.model->module().named_parameters())
+      weights[item.key()] = item.value().detach().clone();
+    return result;
+  }
+  std::vector<Json> metrics() const {
+    std::vector<Json> lines;
+    std::istringstream text(test::read_text(temp / "run" / "metrics.jsonl"));
+    for (std::string line; std::getline(text, line);) lines.push_back(Json::parse(line));
+    return lines;
+  }
+  std::vector<int64_t> checkpoint_steps() const {
+    std::vector<int64_t> steps;
+    for (const auto& each : list_checkpoints(temp / "run" / "checkpoints")) steps.push_back(each.step);
+    return steps;
+  }
+
+  test::TempDir temp;
+  ExperimentOptions experiment;
+  bool with_validation = false;
+  int64_t stop_at = -1;
+  double validation_rises_by = 0;
+  LineModel* model = nullptr;
+  std::vector<int64_t> seen;
+  TensorMap weights;
+};
+
+TEST_F(Trainer, LossFallsAndEveryStepIsLogged) {
+  experiment.train.steps = 400;
+  experiment.train.optimizer = make_component("sgd", SgdOptions{.lr = 0.02});
+  const auto result = run();
+  const auto lines = metrics();
+  ASSERT_EQ(lines.size(), 400U);
+  EXPECT_LT(result.final_loss, 0.2 * lines.front()["loss"].get<double>());
+  for (const char* key : {"step", "split", "loss", "loss_mean", "squared_error", "grad_norm", "lr"})
+    EXPECT_TRUE(lines.front().contains(key)) << key;
+  EXPECT_EQ(read_json(temp / "run" / "summary.json")["step"], 400);
+}
+
+TEST_F(Trainer, NanIsAnErrorByDefault) {
+  try {
+    run({9});  // third batch
+    FAIL() << "a NaN went unnoticed";
+  } catch (const NumericalError& e) {
+    const std::string text = e.what();
+    EXPECT_EQ(e.code(), ExitCode::numerical);
+    EXPECT_NE(text.find("step 2: the loss is nan"), std::string::npos) << text;
+    EXPECT_NE(text.find("examples 8, 9, 10, 11"), std::string::npos) << text;
+    EXPECT_NE(text.find("line.weight"), std::string::npos) << text;
+  }
+}
+
+TEST_F(Trainer, SkipLeavesTheBadStepOut) {
+  experiment.train.nan_policy = NanPolicy::skip;
+  run({9});
+  const auto lines = metrics();
+  ASSERT_EQ(lines.size(), 8U);
+  EXPECT_EQ(lines[2]["loss"], "nan");
+  EXPECT_TRUE(lines[3]["loss"].is_number());
+  EXPECT_EQ(read_json(temp / "run" / "summary.json")["non_finite_steps"], 1);
+}
+
+TEST_F(Trainer, SkipEndsWhenItsBudgetIsSpent) {
+  experiment.train.nan_policy = NanPolicy::skip;
+  experiment.train.nan_budget = 1;
+  EXPECT_THROW(run({1, 9}), NumericalError);
+}
+
+TEST_F(Trainer, RollbackGoesOnBehindTheBadBatch) {
+  experiment.train.nan_policy = NanPolicy::rollback;
+  experiment.train.checkpoint_every = 2;
+  run({13});  // batch 3 fails at step 3; the newest checkpoint is that of step 2
+  EXPECT_EQ(seen, (std::vector<int64_t>{0, 4, 8, 12, 16, 20, 24, 28, 32, 36}));
+  const auto lines = metrics();
+  ASSERT_EQ(lines.size(), 8U);
+  for (size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(lines[i]["step"], i + 1);
+}
+
+TEST_F(Trainer, RollbackAtTheFirstStepGoesToTheStart) {
+  experiment.train.nan_policy = NanPolicy::rollback;
+  run({1});
+  EXPECT_EQ(seen[1], 4);
+  EXPECT_EQ(metrics().size(), 8U);
+}
+
+TEST_F(Trainer, StopsAfterACheckpointAndResumesBitForBit) {
+  experiment.train.ema.decay = 0.9;
+  run();
+  const auto expected = weights;
+  const auto expected_metrics = metrics();
+  std::filesystem::remove_all(temp / "run");
+  stop_at = 3;
+  const auto stopped = run();
+  EXPECT_TRUE(stopped.stopped);
+  EXPECT_EQ(stopped.step, 4);
+  EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{4}));
+  signals::reset();
+  stop_at = -1;
+  const auto result = run({}, RunMode::resume);
+  EXPECT_FALSE(result.stopped);
+  for (const auto& [name, tensor] : expected) EXPECT_TRUE(torch::equal(tensor, weights.at(name))) << name;
+  EXPECT_EQ(metrics(), expected_metrics);
+}
+
+TEST_F(Trainer, ResumeRefusesAnotherModelNamingThePointer) {
+  run();
+  experiment.train.batch_size = 5;
+  try {
+    run({}, RunMode::resume);
+    FAIL() << "another batch size was accepted";
+  } catch (const ConfigError& e) {
+    EXPECT_NE(std::string(e.what()).find("/train/batch_size: the run has 4, the config now says 5"),
+              std::string::npos)
+        << e.what();
+  }
+}
+
+TEST_F(Trainer, ResumeMayTrainLonger) {
+  run();
+  experiment.train.steps = 10;
+  EXPECT_EQ(run({}, RunMode::resume).step, 10);
+  EXPECT_EQ(seen, (std::vector<int64_t>{32, 36}));
+}
+
+TEST_F(Trainer, EarlyStopKeepsTheBestCheckpoint) {
+  with_validation = true;
+  validation_rises_by = 100;
+  experiment.train.steps = 100;
+  experiment.train.validate_every = 2;
+  experiment.train.checkpoint_every = 1;
+  experiment.train.keep_last = 1;
+  experiment.train.early_stop.patience = 3;
+  const auto result = run();
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(result.step, 8);  // best at 2, then 4, 6, 8 are worse
+  EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{8, 2}));
+  EXPECT_EQ(read_json(temp / "run" / "summary.json")["best_step"], 2);
+}
+
+TEST_F(Trainer, AccumulationEqualsOneLargeBatch) {
+  experiment.train.steps = 3;
+  experiment.train.batch_size = 8;
+  // Noise is drawn per pass, so only its size (0.01) may differ.
+  run();
+  const auto large = weights;
+  std::filesystem::remove_all(temp / "run");
+  experiment.train.batch_size = 4;
+  experiment.train.gradient_accumulation = 2;
+  run();
+  for (const auto& [name, tensor] : large)
+    EXPECT_LT(test::max_abs_diff(tensor, weights.at(name)), 1e-3) << name;
+}
+
+// A disk that refuses the checkpoints numbered first..last (from 1).
+struct RefusingDisk {
+  RefusingDisk(int first, int last) {
+    set_fault_hook([this, first, last](const char* point) {
+      if (std::string(point) == "create folder" && ++attempts >= first && attempts <= last)
+        throw IoError("No space left on device");
+    });
+  }
+  ~RefusingDisk() { set_fault_hook(nullptr); }
+  int attempts = 0;
+};
+
+TEST_F(Trainer, SurvivesTwoRefusedCheckpoints) {
+  experiment.train.checkpoint_every = 1;
+  experiment.train.keep_last = 9;
+  const RefusingDisk disk(3, 4);
+  EXPECT_EQ(run().step, 8);
+  EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{8, 7, 6, 5, 2, 1}));
+}
+
+TEST_F(Trainer, GivesUpAtTheThirdRefusedCheckpoint) {
+  experiment.train.checkpoint_every = 1;
+  const RefusingDisk disk(3, 99);
+  EXPECT_THROW(run(), IoError);
+  EXPECT_EQ(disk.attempts, 5);
+  EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{2, 1}));
+}
+
+TEST_F(Trainer, TheLastCheckpointMustSucceed) {
+  const RefusingDisk disk(1, 99);
+  EXPECT_THROW(run(), IoError);
+  EXPECT_EQ(disk.attempts, 1);
+}
+
+TEST_F(Trainer, NeverSavesANonFiniteParameter) {
+  experiment.train.steps = 1;
+  torch::manual_seed(1);
+  Session session;
+  session.data = std::make_shared<Points>();
+  session.model = std::make_unique<LineModel>();
+  // A parameter outside the loss: no gradient shows that it is not finite.
+  session.model->module().register_parameter("idle", torch::full({2}, NAN));
+  session.optimizer =
+      optimizers().make(experiment.train.optimizer, parameter_groups(session.model->module()));
+  session.schedule = lr_schedules().make(experiment.train.lr_schedule);
+  const RunDir folder = RunDir::open_for_training(temp / "run", RunMode::create);
+  EXPECT_THROW(train_session(experiment, folder, session), NumericalError);
+  EXPECT_TRUE(checkpoint_steps().empty());
+}
+
+}  // namespace
+}  // namespace gen
