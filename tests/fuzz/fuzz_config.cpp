@@ -7,7 +7,7 @@ struct Everything {
   bool flag = false;
   int64_t integer = 1;
   double number = 1;
-  std::string text;
+  std::string text = "a";
   std::vector<int64_t> integers;
   std::vector<double> numbers;
   std::vector<std::string> texts;
