@@ -36,7 +36,7 @@ def main():
             common.train_wall_s(arguments.gen, CONFIG, run, steps=1, threads=arguments.threads)
         for _ in range(arguments.rounds):
             if arguments.what == "train":
-                value = BATCH * common.train_steps_per_s(arguments.gen, CONFIG, arguments.threads, 2, 10)
+                value = BATCH * common.train_steps_per_s(arguments.gen, CONFIG, arguments.threads, 4, 24)
             else:
                 value = sampling_rate(arguments, run, "bf16" if arguments.bf16 else "fp32")
             rates.setdefault("gen", []).append(value)

@@ -7,6 +7,7 @@
 
 #include "cli/error_text.h"
 #include "cli/verb.h"
+#include "gen/core/memory.h"
 #include "gen/core/signals.h"
 
 namespace gen::cli {
@@ -54,6 +55,7 @@ ExitCode flush_results(ExitCode code) {
 int main(int argc, char** argv) {
   using gen::ExitCode;
   gen::signals::install();
+  gen::keep_freed_memory();
   ExitCode code = ExitCode::failure;
   try {
     code = gen::cli::run(argc, argv);
