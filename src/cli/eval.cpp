@@ -184,11 +184,7 @@ void add_eval(CLI::App& app, Action& action) {
       ->option_text("N")
       ->check(whole_number(1));
   verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
-  add_set_flag(*verb, *flags);
-  add_seed_flag(*verb, *flags);
-  add_device_flag(*verb, *flags);
-  add_quiet_flag(*verb, *flags);
-  add_json_flag(*verb, *flags);
+  add_run_flags(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }
 

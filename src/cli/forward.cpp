@@ -119,6 +119,7 @@ void add_forward(CLI::App& app, Action& action) {
   verb->add_option("--out", flags->out, "safetensors file to write")->option_text("FILE");
   verb->add_flag("--raw", flags->raw, "of a run: the trained weights, not their moving average");
   add_device_flag(*verb, *flags);
+  add_quiet_flag(*verb, *flags);
   add_json_flag(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }

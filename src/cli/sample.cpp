@@ -188,11 +188,7 @@ void add_sample(CLI::App& app, Action& action) {
       ->option_text("CLASS")
       ->allow_extra_args(false);
   verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
-  add_set_flag(*verb, *flags);
-  add_seed_flag(*verb, *flags);
-  add_device_flag(*verb, *flags);
-  add_quiet_flag(*verb, *flags);
-  add_json_flag(*verb, *flags);
+  add_run_flags(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }
 

@@ -101,11 +101,7 @@ void add_train(CLI::App& app, Action& action) {
   verb->add_flag("--resume", flags->resume, "go on from the folder's newest checkpoint");
   verb->add_flag("--overwrite", flags->overwrite, "begin anew in a folder that holds a run");
   verb->add_flag("--dry-run", flags->dry_run, "build everything and take one step; write nothing");
-  add_set_flag(*verb, *flags);
-  add_seed_flag(*verb, *flags);
-  add_device_flag(*verb, *flags);
-  add_quiet_flag(*verb, *flags);
-  add_json_flag(*verb, *flags);
+  add_run_flags(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }
 

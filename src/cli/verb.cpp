@@ -131,6 +131,14 @@ void add_set_flag(CLI::App& verb, SharedFlags& flags) {
       ->allow_extra_args(false);
 }
 
+void add_run_flags(CLI::App& verb, SharedFlags& flags) {
+  add_set_flag(verb, flags);
+  add_seed_flag(verb, flags);
+  add_device_flag(verb, flags);
+  add_quiet_flag(verb, flags);
+  add_json_flag(verb, flags);
+}
+
 CLI::Validator whole_number(int64_t at_least) {
   return CLI::Validator(
       [at_least](const std::string& text) {

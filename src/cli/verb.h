@@ -44,6 +44,8 @@ void add_quiet_flag(CLI::App& verb, SharedFlags& flags);
 void add_device_flag(CLI::App& verb, SharedFlags& flags);
 void add_seed_flag(CLI::App& verb, SharedFlags& flags);
 void add_set_flag(CLI::App& verb, SharedFlags& flags);
+/// All of them: for the verbs that work on a run.
+void add_run_flags(CLI::App& verb, SharedFlags& flags);
 
 /// What a flag's value must be, in the words of a config's errors.
 CLI::Validator whole_number(int64_t at_least);

@@ -27,4 +27,10 @@ void close_file() { log_sink::close_file(); }
 
 void write(Level level, std::string_view message) { log_sink::write(static_cast<int>(level), message); }
 
+void write_file(Level level, std::string_view message) {
+  log_sink::set_level(static_cast<int>(Level::off));
+  write(level, message);
+  log_sink::set_level(static_cast<int>(console_level.load()));
+}
+
 }  // namespace gen::log

@@ -163,7 +163,7 @@ namespace {
 /// Notes a failure in STATUS and train.log, neither of which may hide it.
 void record_failure(const RunDir& run, const std::string& what) {
   try {
-    log::error("{}", what);
+    log::write_file(log::Level::error, what);  // main() prints what it catches
     run.set_status("failed: " + what.substr(0, what.find('\n')));
   } catch (const std::exception&) {
   }

@@ -18,6 +18,8 @@ bool enabled(Level level);
 void open_file(const std::string& path);
 void close_file();
 void write(Level level, std::string_view message);
+/// To the log file alone, for what reaches stderr in another way.
+void write_file(Level level, std::string_view message);
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {

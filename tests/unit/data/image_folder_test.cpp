@@ -91,7 +91,7 @@ TEST_F(ImageFolder, FlipsAtRandomInTrainingOnly) {
 }
 
 TEST_F(ImageFolder, SplitsAreDisjointCompleteAndStable) {
-  for (int i = 0; i < 200; ++i) write_ramp(folder / (std::to_string(i) + ".png"), 2 + i % 7, 2);
+  for (int i = 0; i < 80; ++i) write_ramp(folder / (std::to_string(i) + ".png"), 2 + i % 7, 2);
   options.validation_fraction = 0.2;
   options.test_fraction = 0.1;
   const auto sizes = [&] {
@@ -101,9 +101,9 @@ TEST_F(ImageFolder, SplitsAreDisjointCompleteAndStable) {
     return all;
   };
   const auto before = sizes();
-  EXPECT_EQ(before[0] + before[1] + before[2], 200);
-  EXPECT_NEAR(static_cast<double>(before[1]), 40, 20);
-  EXPECT_NEAR(static_cast<double>(before[2]), 20, 15);
+  EXPECT_EQ(before[0] + before[1] + before[2], 80);
+  EXPECT_NEAR(static_cast<double>(before[1]), 16, 12);
+  EXPECT_NEAR(static_cast<double>(before[2]), 8, 7);
   write_ramp(folder / "one_more.png", 4, 4);  // moves no other file to another split
   const auto after = sizes();
   int64_t changed = 0;
