@@ -11,7 +11,7 @@ if [ ! -f "$run/summary.json" ]; then
   resume=()
   [ -d "$run/checkpoints" ] && resume=(--resume)
   echo "==> training on the embedded data set (about a minute)"
-  $gen train --config "$config" --run-dir "$run" --set train.steps=400 "${resume[@]}"
+  $gen train --config "$config" --run-dir "$run" "${resume[@]}"
 fi
 echo "==> sampling"
 $gen sample --run "$run" --count 64 --out "$run/samples"
