@@ -66,6 +66,9 @@ bool is_run(const fs::path& folder) {
   return fs::exists(folder / "run.json") || fs::exists(folder / "STATUS");
 }
 
+/// A run that failed before its config was written, say for want of its data: nothing in it is worth keeping.
+bool never_began(const fs::path& folder) { return is_run(folder) && !fs::exists(folder / "config.json"); }
+
 void remove_run_files(const fs::path& folder) {
   std::vector<fs::path> doomed;
   for (const auto& entry : fs::directory_iterator(folder))
@@ -101,7 +104,7 @@ RunDir RunDir::open_for_training(const fs::path& folder, RunMode mode) {
   make_folder(folder);
   // Neither is a lock left in a folder that is not a run's.
   const bool occupied = holds_anything(folder);
-  if (occupied && mode == RunMode::create)
+  if (occupied && mode == RunMode::create && !never_began(folder))
     throw ConfigError(
         fmt::format("{}: the run folder is not empty (continue it with --resume, start anew with "
                     "--overwrite, or choose another with --run-dir)",
@@ -112,9 +115,9 @@ RunDir RunDir::open_for_training(const fs::path& folder, RunMode mode) {
                     "STATUS (choose another with --run-dir)",
                     folder.string()));
   RunDir run(folder, lock_folder(folder));
-  if (mode == RunMode::create && holds_anything(folder))
+  if (mode == RunMode::create && holds_anything(folder) && !never_began(folder))
     throw ConfigError(fmt::format("{}: another process has just begun a run there", folder.string()));
-  if (mode == RunMode::overwrite) remove_run_files(folder);
+  if (mode == RunMode::overwrite || never_began(folder)) remove_run_files(folder);
   run.set_status("running");
   for (const auto& each : {run.samples(), run.checkpoints(), run.eval()}) make_folder(each);
   return run;
@@ -135,7 +138,7 @@ RunDir RunDir::open_existing(const fs::path& folder) {
   if (!fs::exists(folder / "config.json", error))
     throw ConfigError(
         fmt::format("{}: not a run's folder: config.json is missing{}", folder.string(),
-                    is_run(folder) ? " (the run never began; start it anew with --overwrite)" : ""));
+                    is_run(folder) ? " (the run never began: train it first)" : ""));
   return RunDir(folder, -1);
 }
 

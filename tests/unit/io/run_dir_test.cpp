@@ -47,6 +47,15 @@ TEST(RunDir, CreateRefusesAFolderThatHoldsAnything) {
   EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "x", RunMode::create); }).find("got a file"), std::string::npos);
 }
 
+TEST(RunDir, CreateTakesOverARunThatNeverBegan) {
+  const test::TempDir folder;
+  RunDir::open_for_training(folder / "run", RunMode::create).set_status("failed: no data");
+  write_text(folder / "run/notes.txt", "mine");
+  const auto run = RunDir::open_for_training(folder / "run", RunMode::create);
+  EXPECT_EQ(run.status(), "running");
+  EXPECT_TRUE(fs::exists(folder / "run/notes.txt"));
+}
+
 TEST(RunDir, ResumeNeedsAConfig) {
   const test::TempDir folder;
   EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }).find("nothing there"), std::string::npos);
