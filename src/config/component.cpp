@@ -16,15 +16,16 @@ std::vector<std::string> KindBase::types() const {
 }
 
 const KindBase::Entry* KindBase::find(const std::string& type) const {
-  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.type == type; });
+  const auto it =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.type == type; });
   return it == entries_.end() ? nullptr : &*it;
 }
 
 const KindBase::Entry& KindBase::at(const std::string& type) const {
   if (const Entry* entry = find(type)) return *entry;
   const auto names = types();
-  throw ConfigError(fmt::format("unknown {} type \"{}\"{}; there are: {}", name_, type, did_you_mean(type, names),
-                                fmt::join(names, ", ")));
+  throw ConfigError(fmt::format("unknown {} type \"{}\"{}; there are: {}", name_, type,
+                                did_you_mean(type, names), fmt::join(names, ", ")));
 }
 
 void KindBase::resolve(Component& component) const {

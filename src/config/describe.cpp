@@ -22,8 +22,8 @@ class Describer final : public OptionVisitor {
                   const Limits&) override {
     std::vector<std::string> names;
     for (const auto& each : value) names.push_back(each.type);
-    rows.push_back({path(key), "list of " + kind.name() + " components", fmt::format("[{}]", fmt::join(names, ", ")),
-                    types_of(kind), doc});
+    rows.push_back({path(key), "list of " + kind.name() + " components",
+                    fmt::format("[{}]", fmt::join(names, ", ")), types_of(kind), doc});
   }
   void require(bool, const char*, std::string_view, std::string_view) override {}
 

@@ -42,9 +42,8 @@ Json& Document::root() { return state_->root; }
 
 namespace {
 
-constexpr size_t kDeepest = 64;                  // levels of nesting
+constexpr size_t kDeepest = 64;  // levels of nesting
 constexpr size_t kLargestConfigBytes = 16 << 20;
-
 
 // Builds the value as nlohmann's own DOM parser does, but refuses duplicate keys, values that do not fit a
 // double, and nesting beyond kDeepest.
@@ -67,7 +66,8 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
   bool key(string_t& name) override {
     key_ = name;
     if (stack_.back()->contains(name))
-      issues_.add(fmt::format("{}: {}/{}", name_, pointer(), field_text::escape_key(name)), "the key is given twice (keep one)");
+      issues_.add(fmt::format("{}: {}/{}", name_, pointer(), field_text::escape_key(name)),
+                  "the key is given twice (keep one)");
     return true;
   }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
@@ -145,7 +145,8 @@ bool read_text(const std::filesystem::path& path, std::string& text, Issues& iss
   buffer << in.rdbuf();
   text = std::move(buffer).str();
   if (text.size() > kLargestConfigBytes) {
-    issues.add(path.string(), fmt::format("expected a config of at most {} bytes, got {}", kLargestConfigBytes, text.size()));
+    issues.add(path.string(), fmt::format("expected a config of at most {} bytes, got {}",
+                                          kLargestConfigBytes, text.size()));
     return false;
   }
   return true;
@@ -154,7 +155,8 @@ bool read_text(const std::filesystem::path& path, std::string& text, Issues& iss
 bool parse_text(const std::string& text, const std::string& name, Json& root, Issues& issues) {
   StrictBuilder builder(name, issues);
   const size_t before = issues.size();
-  const bool parsed = Json::sax_parse(text, &builder, Json::input_format_t::json, /*strict=*/true, /*comments=*/true);
+  const bool parsed =
+      Json::sax_parse(text, &builder, Json::input_format_t::json, /*strict=*/true, /*comments=*/true);
   if (!parsed) {
     if (issues.size() == before) issues.add(name, "not valid JSON");
     return false;
@@ -176,9 +178,10 @@ void claim(Origins& origins, const std::string& pointer, const std::string& file
 
 // `over` wins. Two objects merge, unless both name a different "type": the options of one type mean nothing to
 // another.
-void merge_over(Json& base, const Json& over, const std::string& pointer, const std::string& file, Origins& origins) {
-  const bool other_type = base.is_object() && over.is_object() && base.contains("type") && over.contains("type") &&
-                          base["type"] != over["type"];
+void merge_over(Json& base, const Json& over, const std::string& pointer, const std::string& file,
+                Origins& origins) {
+  const bool other_type = base.is_object() && over.is_object() && base.contains("type") &&
+                          over.contains("type") && base["type"] != over["type"];
   if (!base.is_object() || !over.is_object() || other_type) {
     base = over;
     claim(origins, pointer, file);
@@ -196,8 +199,8 @@ void merge_over(Json& base, const Json& over, const std::string& pointer, const 
 }
 
 // Reads `path` over what it extends.
-bool read_into(const std::filesystem::path& path, Json& root, Origins& origins, std::vector<std::filesystem::path>& chain,
-               Issues& issues) {
+bool read_into(const std::filesystem::path& path, Json& root, Origins& origins,
+               std::vector<std::filesystem::path>& chain, Issues& issues) {
   const auto canonical = std::filesystem::weakly_canonical(path);
   if (std::find(chain.begin(), chain.end(), canonical) != chain.end()) {
     issues.add(path.string(), fmt::format("extends itself, by way of {}", chain.back().string()));
@@ -213,7 +216,8 @@ bool read_into(const std::filesystem::path& path, Json& root, Origins& origins, 
     chain.push_back(canonical);
     for (const auto& parent : parents) {
       if (!parent.is_string()) {
-        issues.add(path.string() + ": /extends", fmt::format("expected a path or a list of paths, got {}", parent.dump()));
+        issues.add(path.string() + ": /extends",
+                   fmt::format("expected a path or a list of paths, got {}", parent.dump()));
         good = false;
         continue;
       }
@@ -279,9 +283,11 @@ void Document::set(const std::string& assignment, Issues& issues) {
   for (std::string part; std::getline(parts, part, '.');) {
     pointer += "/" + field_text::escape_key(part);
     if (at->is_array()) {
-      const bool digits = !part.empty() && part.size() < 10 && std::all_of(part.begin(), part.end(), ::isdigit);
+      const bool digits =
+          !part.empty() && part.size() < 10 && std::all_of(part.begin(), part.end(), ::isdigit);
       if (!digits || std::stoul(part) >= at->size())
-        return issues.add(where, fmt::format("expected an index below {} at {}, got \"{}\"", at->size(), pointer, part));
+        return issues.add(
+            where, fmt::format("expected an index below {} at {}, got \"{}\"", at->size(), pointer, part));
       at = &(*at)[std::stoul(part)];
     } else {
       if (!at->is_object()) *at = Json::object();

@@ -11,7 +11,8 @@ class Dumper final : public OptionVisitor {
   Dumper() : stack_{Json::object()} {}
   Json take() { return std::move(stack_.back()); }
 
-  void component(const char* key, Component& value, const KindBase& kind, const char*, const Limits&) override {
+  void component(const char* key, Component& value, const KindBase& kind, const char*,
+                 const Limits&) override {
     kind.resolve(value);
     stack_.back()[key] = dump(value);
   }

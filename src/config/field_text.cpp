@@ -45,19 +45,23 @@ struct Parts<std::optional<T>> {
   static constexpr bool kList = false, kOptional = true;
 };
 
-std::string number(double value) { return fmt::format("{:.17g}", value) == fmt::format("{}", value) ? fmt::format("{}", value) : fmt::format("{:g}", value); }
+std::string number(double value) {
+  return fmt::format("{:.17g}", value) == fmt::format("{}", value) ? fmt::format("{}", value)
+                                                                   : fmt::format("{:g}", value);
+}
 
 std::string bounds(const Limits& limits) {
   if (limits.min && limits.max)
-    return fmt::format("{}{}, {}{}", limits.exclusive_min ? "(" : "[", number(*limits.min), number(*limits.max),
-                       limits.exclusive_max ? ")" : "]");
+    return fmt::format("{}{}, {}{}", limits.exclusive_min ? "(" : "[", number(*limits.min),
+                       number(*limits.max), limits.exclusive_max ? ")" : "]");
   if (limits.min) return fmt::format("{} {}", limits.exclusive_min ? ">" : ">=", number(*limits.min));
   if (limits.max) return fmt::format("{} {}", limits.exclusive_max ? "<" : "<=", number(*limits.max));
   return {};
 }
 
 std::string size_text(const Limits& limits) {
-  if (limits.min_size && limits.max_size && *limits.min_size == *limits.max_size) return fmt::format("{} ", *limits.min_size);
+  if (limits.min_size && limits.max_size && *limits.min_size == *limits.max_size)
+    return fmt::format("{} ", *limits.min_size);
   if (limits.min_size && limits.max_size) return fmt::format("{} to {} ", *limits.min_size, *limits.max_size);
   if (limits.min_size) return fmt::format("at least {} ", *limits.min_size);
   if (limits.max_size) return fmt::format("at most {} ", *limits.max_size);

@@ -25,7 +25,8 @@ class Loader final : public OptionVisitor {
   /// Ends the visit: reports the keys that no field declared.
   void finish() { leave(); }
 
-  void component(const char* key, Component& value, const KindBase& kind, const char*, const Limits& limits) override {
+  void component(const char* key, Component& value, const KindBase& kind, const char*,
+                 const Limits& limits) override {
     const Json* given = take(key);
     if (given == nullptr) {
       if (limits.required && !value) missing(key, "an object with a \"type\"");
@@ -45,7 +46,8 @@ class Loader final : public OptionVisitor {
       for (auto& each : value) kind.resolve(each);
       return;
     }
-    if (!given->is_array()) return wrong(child(key), fmt::format("a list of {} components", kind.name()), *given);
+    if (!given->is_array())
+      return wrong(child(key), fmt::format("a list of {} components", kind.name()), *given);
     value.assign(given->size(), Component());
     for (size_t i = 0; i < given->size(); ++i)
       load_component((*given)[i], fmt::format("{}/{}", child(key), i), value[i], kind, /*required=*/true);
@@ -89,7 +91,8 @@ class Loader final : public OptionVisitor {
       if (std::find(frame.known.begin(), frame.known.end(), key) != frame.known.end()) continue;
       if (policy_.ignore_bookkeeping && key.starts_with("_")) continue;
       std::string hint = did_you_mean(key, frame.known);
-      if (hint.empty() && !frame.known.empty()) hint = fmt::format(" (there are: {})", fmt::join(frame.known, ", "));
+      if (hint.empty() && !frame.known.empty())
+        hint = fmt::format(" (there are: {})", fmt::join(frame.known, ", "));
       issue(frame.pointer + "/" + field_text::escape_key(key), "unknown key" + hint);
     }
   }
@@ -122,7 +125,8 @@ class Loader final : public OptionVisitor {
     issues_.add(document_.where(pointer), message);
     if (!frames_.empty()) frames_.back().broken = true;
   }
-  void wrong(const std::string& pointer, const std::string& expected, const Json& got, const std::string& hint = {}) {
+  void wrong(const std::string& pointer, const std::string& expected, const Json& got,
+             const std::string& hint = {}) {
     issue(pointer, fmt::format("expected {}, got {}{}", expected, field_text::shown(got), hint));
   }
   void missing(const char* key, const std::string& expected) {
@@ -146,10 +150,12 @@ class Loader final : public OptionVisitor {
         return wrong(pointer + "/type", fmt::format("one of {}", fmt::join(types, ", ")), *it);
       type = it->get<std::string>();
     }
-    if (type.empty()) return issue(pointer + "/type", fmt::format("expected one of {}, got nothing (the key is required)", fmt::join(types, ", ")));
+    if (type.empty())
+      return issue(pointer + "/type", fmt::format("expected one of {}, got nothing (the key is required)",
+                                                  fmt::join(types, ", ")));
     if (kind.find(type) == nullptr)
-      return issue(pointer + "/type", fmt::format("expected one of {}, got \"{}\"{}", fmt::join(types, ", "), type,
-                                                  did_you_mean(type, types)));
+      return issue(pointer + "/type", fmt::format("expected one of {}, got \"{}\"{}", fmt::join(types, ", "),
+                                                  type, did_you_mean(type, types)));
     value.type = type;
     value.options = kind.at(type).make_options();
     visit_component(&given, pointer, value);
@@ -163,11 +169,13 @@ class Loader final : public OptionVisitor {
   }
 
   // -- leaves ---------------------------------------------------------------------------------------------------
-  void assign(const std::string& pointer, const Json& given, bool& value, const Slot& slot, const Limits& limits) {
+  void assign(const std::string& pointer, const Json& given, bool& value, const Slot& slot,
+              const Limits& limits) {
     if (!given.is_boolean()) return wrong(pointer, field_text::expected(slot, limits), given, unquote(given));
     value = given.get<bool>();
   }
-  void assign(const std::string& pointer, const Json& given, int64_t& value, const Slot& slot, const Limits& limits) {
+  void assign(const std::string& pointer, const Json& given, int64_t& value, const Slot& slot,
+              const Limits& limits) {
     const std::string expected = field_text::expected(slot, limits);
     if (given.is_number_float()) {
       const double number = given.get<double>();
@@ -175,26 +183,30 @@ class Loader final : public OptionVisitor {
       return wrong(pointer, expected, given,
                    whole ? fmt::format(" (write {})", static_cast<int64_t>(number)) : std::string());
     }
-    const bool fits = given.is_number_unsigned()
-                          ? given.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
-                          : given.is_number_integer();
+    const bool fits =
+        given.is_number_unsigned()
+            ? given.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
+            : given.is_number_integer();
     if (!fits) return wrong(pointer, expected, given, unquote(given));
     const auto number = given.get<int64_t>();
     if (!in_range(static_cast<double>(number), limits)) return wrong(pointer, expected, given);
     value = number;
   }
-  void assign(const std::string& pointer, const Json& given, double& value, const Slot& slot, const Limits& limits) {
+  void assign(const std::string& pointer, const Json& given, double& value, const Slot& slot,
+              const Limits& limits) {
     const std::string expected = field_text::expected(slot, limits);
     if (!given.is_number()) return wrong(pointer, expected, given, unquote(given));
     const double number = given.get<double>();
     if (!std::isfinite(number) || !in_range(number, limits)) return wrong(pointer, expected, given);
     value = number;
   }
-  void assign(const std::string& pointer, const Json& given, std::string& value, const Slot& slot, const Limits& limits) {
+  void assign(const std::string& pointer, const Json& given, std::string& value, const Slot& slot,
+              const Limits& limits) {
     const std::string expected = field_text::expected(slot, limits);
     if (!given.is_string()) return wrong(pointer, expected, given);
     auto text = given.get<std::string>();
-    if (!limits.choices.empty() && std::find(limits.choices.begin(), limits.choices.end(), text) == limits.choices.end())
+    if (!limits.choices.empty() &&
+        std::find(limits.choices.begin(), limits.choices.end(), text) == limits.choices.end())
       return wrong(pointer, expected, given, did_you_mean(text, limits.choices));
     std::error_code error;
     if (limits.existing_path && policy_.check_paths && !text.empty() && !std::filesystem::exists(text, error))
@@ -202,7 +214,8 @@ class Loader final : public OptionVisitor {
     value = std::move(text);
   }
   template <class T>
-  void assign(const std::string& pointer, const Json& given, std::optional<T>& value, const Slot& slot, const Limits& limits) {
+  void assign(const std::string& pointer, const Json& given, std::optional<T>& value, const Slot& slot,
+              const Limits& limits) {
     if (given.is_null()) {
       value.reset();
       return;
@@ -213,7 +226,8 @@ class Loader final : public OptionVisitor {
     if (issues_.size() == before) value = std::move(element);
   }
   template <class T>
-  void assign(const std::string& pointer, const Json& given, std::vector<T>& value, const Slot& slot, const Limits& limits) {
+  void assign(const std::string& pointer, const Json& given, std::vector<T>& value, const Slot& slot,
+              const Limits& limits) {
     const std::string expected = field_text::expected(slot, limits);
     if (!given.is_array()) return wrong(pointer, expected, given);
     const bool few = limits.min_size && given.size() < *limits.min_size;
@@ -250,7 +264,8 @@ class Loader final : public OptionVisitor {
 }  // namespace
 
 void load_options(const Document& document, const std::string& pointer,
-                  const std::function<void(OptionVisitor&)>& visit, Issues& issues, const LoadPolicy& policy) {
+                  const std::function<void(OptionVisitor&)>& visit, Issues& issues,
+                  const LoadPolicy& policy) {
   Loader loader(document, pointer, issues, policy);
   visit(loader);
   loader.finish();

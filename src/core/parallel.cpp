@@ -37,9 +37,11 @@ void run_piece(void* data) {
 
 }  // namespace
 
-void parallel_for(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+void parallel_for(int64_t begin, int64_t end, int64_t grain,
+                  const std::function<void(int64_t, int64_t)>& body) {
   if (begin >= end) return;
-  const int64_t pieces = std::min<int64_t>(at::get_num_threads(), (end - begin + grain - 1) / std::max<int64_t>(1, grain));
+  const int64_t pieces =
+      std::min<int64_t>(at::get_num_threads(), (end - begin + grain - 1) / std::max<int64_t>(1, grain));
   if (pieces <= 1 || at::in_parallel_region()) return body(begin, end);
   Region region{begin, end, (end - begin + pieces - 1) / pieces, &body, {}, {}};
   GOMP_parallel(run_piece, &region, static_cast<unsigned>(pieces), 0);

@@ -38,7 +38,8 @@ std::vector<int64_t> with_rows(int64_t rows, at::IntArrayRef shape) {
 
 uint64_t derive_seed(uint64_t seed, Stream stream, uint64_t index, uint64_t rank) {
   uint64_t state = mix(seed + kGoldenGamma);
-  for (uint64_t part : {static_cast<uint64_t>(stream), index, rank}) state = mix((state ^ part) + kGoldenGamma);
+  for (uint64_t part : {static_cast<uint64_t>(stream), index, rank})
+    state = mix((state ^ part) + kGoldenGamma);
   return state;
 }
 

@@ -136,9 +136,8 @@ RunDir RunDir::open_existing(const fs::path& folder) {
                                   did_you_mean(named.filename().string(), names)));
   }
   if (!fs::exists(folder / "config.json", error))
-    throw ConfigError(
-        fmt::format("{}: not a run's folder: config.json is missing{}", folder.string(),
-                    is_run(folder) ? " (the run never began: train it first)" : ""));
+    throw ConfigError(fmt::format("{}: not a run's folder: config.json is missing{}", folder.string(),
+                                  is_run(folder) ? " (the run never began: train it first)" : ""));
   return RunDir(folder, -1);
 }
 

@@ -15,7 +15,8 @@ const ModelKind& models() {
     k.add<vae::VaeOptions>("vae", vae::make_vae, "variational auto-encoder (Kingma & Welling 2014)");
     k.add<DiffusionOptions>("diffusion", make_diffusion,
                             "denoising diffusion probabilistic model (Ho et al. 2020)");
-    k.add<flow::FlowOptions>("flow", flow::make_flow, "normalizing flow: NICE, RealNVP (Dinh et al. 2015, 2017)");
+    k.add<flow::FlowOptions>("flow", flow::make_flow,
+                             "normalizing flow: NICE, RealNVP (Dinh et al. 2015, 2017)");
     return k;
   }();
   return kind;

@@ -43,8 +43,8 @@ at::Tensor convolution_pointwise(const at::Tensor& x, const at::Tensor& reordere
                                  const Conv2dOptions& o) {
   static const auto op = find_operator("mkldnn::_convolution_pointwise");
   const std::vector<int64_t> padding(2, o.padding), stride(2, o.stride), dilation(2, 1);
-  return call(op, x, reordered, bias.defined() ? c10::IValue(bias) : c10::IValue(), padding, stride, dilation, int64_t{1}, "none",
-              c10::List<std::optional<at::Scalar>>(), c10::IValue());
+  return call(op, x, reordered, bias.defined() ? c10::IValue(bias) : c10::IValue(), padding, stride, dilation,
+              int64_t{1}, "none", c10::List<std::optional<at::Scalar>>(), c10::IValue());
 }
 
 }  // namespace
@@ -79,12 +79,14 @@ at::Tensor Conv2d::forward(const at::Tensor& x) const {
 
 at::Tensor Conv2d::forward(const at::Tensor& x, const at::Tensor& skip) const {
   const int64_t first = x.size(1);
-  if (packed_weight_.defined()) return convolve_packed(x, 0, packed_bias_).add_(convolve_packed(skip, first, {}));
+  if (packed_weight_.defined())
+    return convolve_packed(x, 0, packed_bias_).add_(convolve_packed(skip, first, {}));
   auto y = at::conv2d(x, weight.slice(1, 0, first), bias, options_.stride, options_.padding);
   return y.add_(at::conv2d(skip, weight.slice(1, first), {}, options_.stride, options_.padding));
 }
 
-at::Tensor Conv2d::convolve_packed(const at::Tensor& x, int64_t first_channel, const at::Tensor& with_bias) const {
+at::Tensor Conv2d::convolve_packed(const at::Tensor& x, int64_t first_channel,
+                                   const at::Tensor& with_bias) const {
   const auto part = [&] { return packed_weight_.slice(1, first_channel, first_channel + x.size(1)); };
   if (!x.is_cpu() || !at::globalContext().userEnabledMkldnn())
     return at::conv2d(x, part(), with_bias, options_.stride, options_.padding);

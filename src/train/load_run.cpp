@@ -34,7 +34,8 @@ LoadedRun load_run(const std::filesystem::path& folder, const std::string& devic
              (checkpoint->folder / (weights + ".safetensors")).string());
   for (auto& parameter : loaded.model->module().parameters()) parameter.set_requires_grad(false);
   loaded.model->module().eval();
-  loaded.model->prepare_inference(loaded.experiment.sample.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat);
+  loaded.model->prepare_inference(loaded.experiment.sample.precision == Precision::bf16 ? at::kBFloat16
+                                                                                        : at::kFloat);
   return loaded;
 }
 

@@ -90,8 +90,9 @@ TEST(Mistakes, MemoryThatRunsOutIsExit5) {
   "data": {"type": "toy2d"}
 })");
   // 16 GiB of weights under a limit of 8 GiB of address space.
-  const auto result = run_command({"sh", "-c", "ulimit -v 8388608; exec \"$0\" train --dry-run --config \"$1\"",
-                                   gen_binary().string(), (folder / "config.json").string()});
+  const auto result =
+      run_command({"sh", "-c", "ulimit -v 8388608; exec \"$0\" train --dry-run --config \"$1\"",
+                   gen_binary().string(), (folder / "config.json").string()});
   EXPECT_EQ(result.exit_code, 5) << result.err;
   EXPECT_NE(result.err.find("error: out of memory"), std::string::npos) << result.err;
 }

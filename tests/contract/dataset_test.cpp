@@ -1,6 +1,6 @@
 // What holds for every registered data set. A type without an entry in fixtures() fails.
-#include "gen/core/error.h"
 #include "gen/data/dataset.h"
+#include "gen/core/error.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>

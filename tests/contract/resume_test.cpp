@@ -19,7 +19,8 @@ Json small_model(const std::string& type) {
   static const std::map<std::string, Json> small{
       {"vae", Json::parse(R"({"latent_dim": 4})")},
       {"flow", Json::parse(R"({})")},
-      {"diffusion", Json::parse(R"({"network": {"type": "unet2d", "block_out_channels": [8, 16], "layers_per_block": 1,
+      {"diffusion",
+       Json::parse(R"({"network": {"type": "unet2d", "block_out_channels": [8, 16], "layers_per_block": 1,
           "norm_num_groups": 4, "down_block_types": ["DownBlock2D", "DownBlock2D"],
           "up_block_types": ["UpBlock2D", "UpBlock2D"]}})")},
   };

@@ -53,7 +53,8 @@ void Everything::visit(gen::OptionVisitor& v) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   gen::Issues issues;
   Everything options;
-  gen::load(gen::Document::parse(std::string(reinterpret_cast<const char*>(data), size), "fuzz", issues), options, issues);
+  gen::load(gen::Document::parse(std::string(reinterpret_cast<const char*>(data), size), "fuzz", issues),
+            options, issues);
   if (!issues.empty()) return 0;
   // What loads, dumps to something that loads to the same.
   const gen::Json once = gen::dump(options);

@@ -73,10 +73,14 @@ double max_abs_diff(const at::Tensor& a, const at::Tensor& b) {
 
 double tolerance(at::ScalarType dtype) {
   switch (dtype) {
-    case at::kDouble: return 1e-9;
-    case at::kBFloat16: return 2e-2;
-    case at::kHalf: return 2e-3;
-    default: return 1e-5;
+    case at::kDouble:
+      return 1e-9;
+    case at::kBFloat16:
+      return 2e-2;
+    case at::kHalf:
+      return 2e-3;
+    default:
+      return 1e-5;
   }
 }
 

@@ -48,7 +48,7 @@ void write_text(const std::filesystem::path& path, const std::string& text);
 }  // namespace gen::test
 
 /// auto folder = GEN_SHARED_OR_SKIP("data/mnist");
-#define GEN_SHARED_OR_SKIP(relative)                                                             \
-  ::gen::test::shared_dir() / (relative);                                                        \
-  if (!std::filesystem::exists(::gen::test::shared_dir() / (relative)))                          \
+#define GEN_SHARED_OR_SKIP(relative)                                    \
+  ::gen::test::shared_dir() / (relative);                               \
+  if (!std::filesystem::exists(::gen::test::shared_dir() / (relative))) \
   GTEST_SKIP() << "needs " << (relative) << " under $GEN_SHARED_DIR or ../shared, which is absent"

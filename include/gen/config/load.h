@@ -11,8 +11,9 @@
 namespace gen {
 
 struct LoadPolicy {
-  bool ignore_bookkeeping = false;  ///< keys that begin with "_" (diffusers' and transformers' bookkeeping) pass
-  bool check_paths = true;          ///< files named by the config must exist; off to sample from a moved run
+  bool ignore_bookkeeping =
+      false;                ///< keys that begin with "_" (diffusers' and transformers' bookkeeping) pass
+  bool check_paths = true;  ///< files named by the config must exist; off to sample from a moved run
 };
 
 /// Fills `options` from the object at `pointer` of `document`; every mistake goes to `issues` as
@@ -40,10 +41,10 @@ Json dump(const Component& component);
 
 /// One row of `gen describe`.
 struct FieldDoc {
-  std::string key;      ///< dotted within sections
-  std::string type;     ///< "integer", "number", "list of integers", "data component", ...
-  std::string fallback; ///< the default as JSON, "required", or "null"
-  std::string range;    ///< "[1, 65536]", "one of a, b", ""
+  std::string key;       ///< dotted within sections
+  std::string type;      ///< "integer", "number", "list of integers", "data component", ...
+  std::string fallback;  ///< the default as JSON, "required", or "null"
+  std::string range;     ///< "[1, 65536]", "one of a, b", ""
   std::string doc;
 };
 std::vector<FieldDoc> describe_options(const std::function<void(OptionVisitor&)>& visit);

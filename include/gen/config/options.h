@@ -26,11 +26,11 @@ namespace gen {
 /// What a field accepts beside its type. For lists the bounds hold for each element.
 struct Limits {
   std::optional<double> min = {}, max = {};
-  bool exclusive_min = false, exclusive_max = false;  ///< (min, max) instead of [min, max]
-  std::vector<std::string> choices = {};              ///< allowed values of a string
-  bool required = false;                              ///< no default: must be given
-  std::optional<size_t> min_size = {}, max_size = {}; ///< number of elements of a list
-  bool existing_path = false;                         ///< a file or folder that must exist, unless empty
+  bool exclusive_min = false, exclusive_max = false;   ///< (min, max) instead of [min, max]
+  std::vector<std::string> choices = {};               ///< allowed values of a string
+  bool required = false;                               ///< no default: must be given
+  std::optional<size_t> min_size = {}, max_size = {};  ///< number of elements of a list
+  bool existing_path = false;                          ///< a file or folder that must exist, unless empty
 };
 
 /// The field types. Optional ones accept null.
@@ -50,7 +50,8 @@ class OptionVisitor {
   }
   /// An enumeration, written as one of the given names.
   template <class E, size_t N>
-  void choice(const char* key, E& value, const std::array<std::pair<const char*, E>, N>& names, const char* doc) {
+  void choice(const char* key, E& value, const std::array<std::pair<const char*, E>, N>& names,
+              const char* doc) {
     Limits limits;
     std::string text;
     for (const auto& [name, each] : names) {
@@ -72,8 +73,8 @@ class OptionVisitor {
   virtual void component(const char* key, Component& value, const KindBase& kind, const char* doc,
                          const Limits& limits = {}) = 0;
   /// A list of them.
-  virtual void components(const char* key, std::vector<Component>& value, const KindBase& kind, const char* doc,
-                          const Limits& limits = {}) = 0;
+  virtual void components(const char* key, std::vector<Component>& value, const KindBase& kind,
+                          const char* doc, const Limits& limits = {}) = 0;
   /// A condition between fields, after they were visited; `expected` and `got` end the error text of field `key`.
   virtual void require(bool holds, const char* key, std::string_view expected, std::string_view got) = 0;
 

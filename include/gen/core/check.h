@@ -10,8 +10,8 @@ namespace gen::detail {
 [[noreturn]] void check_failed(const char* file, int line, const char* condition, const std::string& message);
 }  // namespace gen::detail
 
-#define GEN_CHECK(condition, ...)                                                                    \
-  do {                                                                                               \
-    if (!(condition)) [[unlikely]]                                                                   \
-      ::gen::detail::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__));       \
+#define GEN_CHECK(condition, ...)                                                              \
+  do {                                                                                         \
+    if (!(condition)) [[unlikely]]                                                             \
+      ::gen::detail::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__)); \
   } while (false)

@@ -9,13 +9,13 @@ namespace gen {
 enum class ExitCode : int {
   ok = 0,
   failure = 1,
-  usage = 2,           // command line or config
-  data = 3,            // a data set or an input file
-  numerical = 4,       // the budget of non-finite steps is spent
+  usage = 2,      // command line or config
+  data = 3,       // a data set or an input file
+  numerical = 4,  // the budget of non-finite steps is spent
   out_of_memory = 5,
-  io = 6,              // disk full, no permission, ...
-  stopped = 75,        // stopped by a signal after a checkpoint: resumable
-  interrupted = 130,   // interrupted a second time
+  io = 6,             // disk full, no permission, ...
+  stopped = 75,       // stopped by a signal after a checkpoint: resumable
+  interrupted = 130,  // interrupted a second time
 };
 
 /// Base of every error that a user may see: says where, what was expected, what was got, what to do.

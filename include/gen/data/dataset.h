@@ -21,13 +21,13 @@ enum class DataKind { images, points };
 /// What a model may know of its data. Kept in a run's run.json, so that sampling needs no data set.
 struct DataSpec {
   DataKind kind = DataKind::images;
-  std::vector<int64_t> shape;             ///< of one example: [C, H, W], or [D] for points
-  int64_t num_classes = 0;                ///< 0: unlabelled
-  std::vector<std::string> class_names;   ///< num_classes of them, or none
-  int64_t levels = 256;                   ///< images: x = k/(levels-1), k = 0..levels-1; 0 for continuous data
+  std::vector<int64_t> shape;            ///< of one example: [C, H, W], or [D] for points
+  int64_t num_classes = 0;               ///< 0: unlabelled
+  std::vector<std::string> class_names;  ///< num_classes of them, or none
+  int64_t levels = 256;                  ///< images: x = k/(levels-1), k = 0..levels-1; 0 for continuous data
   bool captions = false;
 
-  int64_t dims() const;                   ///< product of shape
+  int64_t dims() const;  ///< product of shape
   bool operator==(const DataSpec&) const = default;
 };
 Json to_json(const DataSpec& spec);
@@ -42,10 +42,10 @@ struct Example {
 
 /// B examples, ready for a model: x is float32, images in [0, 1] as k/255, points as they are.
 struct Batch {
-  at::Tensor x;                        ///< [B, *shape]
-  at::Tensor label;                    ///< [B] int64, or undefined
-  std::vector<std::string> captions;   ///< B of them, or none
-  std::vector<int64_t> indices;        ///< of the examples within their split
+  at::Tensor x;                       ///< [B, *shape]
+  at::Tensor label;                   ///< [B] int64, or undefined
+  std::vector<std::string> captions;  ///< B of them, or none
+  std::vector<int64_t> indices;       ///< of the examples within their split
   int64_t size() const { return x.defined() ? x.size(0) : 0; }
   Batch to(at::Device device) const;
 };

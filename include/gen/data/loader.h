@@ -11,10 +11,11 @@ namespace gen {
 struct LoaderOptions {
   int64_t batch_size = 64;
   bool shuffle = true;
-  bool drop_last = true;   ///< of an epoch; a split smaller than a batch then wraps around
-  bool augment = true;     ///< a new random stream at each visit of an example; false: the same one at every visit
-  int64_t workers = 1;     ///< threads; the order does not depend on it; 0: next() makes the batch itself
-  int64_t prefetch = 4;    ///< batches made ahead, at most
+  bool drop_last = true;  ///< of an epoch; a split smaller than a batch then wraps around
+  bool augment =
+      true;  ///< a new random stream at each visit of an example; false: the same one at every visit
+  int64_t workers = 1;   ///< threads; the order does not depend on it; 0: next() makes the batch itself
+  int64_t prefetch = 4;  ///< batches made ahead, at most
   uint64_t seed = 0;
 };
 

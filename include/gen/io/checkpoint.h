@@ -35,11 +35,13 @@ std::vector<CheckpointInfo> list_checkpoints(const std::filesystem::path& checkp
 std::string verify_checkpoint(const CheckpointInfo& checkpoint);
 /// The newest that verifies; logs a warning for each newer one it passes over.
 std::optional<CheckpointInfo> newest_valid_checkpoint(const std::filesystem::path& checkpoints);
-TensorMap load_checkpoint_tensors(const CheckpointInfo& checkpoint, const std::string& name, Metadata* metadata = nullptr);
+TensorMap load_checkpoint_tensors(const CheckpointInfo& checkpoint, const std::string& name,
+                                  Metadata* metadata = nullptr);
 bool checkpoint_has(const CheckpointInfo& checkpoint, const std::string& name);
 Json load_checkpoint_state(const CheckpointInfo& checkpoint);
 /// Removes all but the newest `keep_last` (>= 1) and those whose step is in `keep_steps`; also temporary folders that
 /// a killed process left.
-void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t keep_last, const std::vector<int64_t>& keep_steps);
+void prune_checkpoints(const std::filesystem::path& checkpoints, int64_t keep_last,
+                       const std::vector<int64_t>& keep_steps);
 
 }  // namespace gen

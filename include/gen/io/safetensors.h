@@ -28,6 +28,7 @@ SafetensorsHeader read_safetensors_header(const std::filesystem::path& path);
 TensorMap read_safetensors(const std::filesystem::path& path, Metadata* metadata = nullptr);
 /// Writes tensors (any device, any strides) so that `path` is either the old file or the whole new one; names sorted
 /// by dtype size then name as the reference library does. Throws IoError, leaving nothing behind.
-void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors, const Metadata& metadata = {});
+void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
+                       const Metadata& metadata = {});
 
 }  // namespace gen

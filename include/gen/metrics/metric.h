@@ -12,11 +12,11 @@
 namespace gen {
 
 struct MetricResult {
-  std::string name;       ///< "bits_per_dim", "elbo", "kl", "psnr", ...
+  std::string name;  ///< "bits_per_dim", "elbo", "kl", "psnr", ...
   double value = 0;
-  double std_error = 0;   ///< of the mean over examples; 0 where it has no meaning
-  std::string unit;       ///< "nats", "bits/dim", "dB", ""
-  Json protocol;          ///< number of examples, draws, what was dequantised, ...
+  double std_error = 0;  ///< of the mean over examples; 0 where it has no meaning
+  std::string unit;      ///< "nats", "bits/dim", "dB", ""
+  Json protocol;         ///< number of examples, draws, what was dequantised, ...
 };
 
 class Metric {

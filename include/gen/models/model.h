@@ -26,26 +26,26 @@ struct LossTerms {
 /// Where training stands. All randomness of a loss comes from `rng`, which is a function of (seed, step); dropout
 /// uses torch's default generators, reseeded for each step.
 struct StepContext {
-  int64_t step = 0;         ///< of the optimizer, from 0
+  int64_t step = 0;  ///< of the optimizer, from 0
   int64_t total_steps = 1;
-  bool training = true;     ///< false in validation
+  bool training = true;  ///< false in validation
   Rng& rng;
 };
 
 struct SampleRequest {
   int64_t count = 1;
-  int64_t first_index = 0;                 ///< row i is sample first_index + i of `seed`, whatever the batch
+  int64_t first_index = 0;  ///< row i is sample first_index + i of `seed`, whatever the batch
   uint64_t seed = 0;
   at::Device device = at::kCPU;
-  Component sampler;                       ///< of kind samplers(); absent: the model's default
+  Component sampler;                           ///< of kind samplers(); absent: the model's default
   std::optional<std::vector<int64_t>> labels;  ///< `count` class labels, for conditional models
-  double temperature = 1.0;                ///< scales the noise of the prior, where that has a meaning
+  double temperature = 1.0;                    ///< scales the noise of the prior, where that has a meaning
   std::function<void(int64_t done, int64_t total)> progress;  ///< solver steps; may be empty
 };
 
 struct Samples {
-  at::Tensor x;      ///< [N, *shape] in the units of Batch::x (images in [0, 1], not clamped)
-  at::Tensor label;  ///< [N] int64, or undefined
+  at::Tensor x;             ///< [N, *shape] in the units of Batch::x (images in [0, 1], not clamped)
+  at::Tensor label;         ///< [N] int64, or undefined
   int64_t evaluations = 0;  ///< network calls per sample (NFE)
 };
 
@@ -54,15 +54,16 @@ class Likelihood {
  public:
   virtual ~Likelihood() = default;
   struct Options {
-    int64_t importance_samples = 1;  ///< k of the IWAE bound (Burda et al. 2016), or draws of dequantisation noise
+    int64_t importance_samples =
+        1;  ///< k of the IWAE bound (Burda et al. 2016), or draws of dequantisation noise
   };
   struct Result {
-    at::Tensor log_prob;     ///< [B] nats
-    bool exact = false;      ///< false: a lower bound
+    at::Tensor log_prob;  ///< [B] nats
+    bool exact = false;   ///< false: a lower bound
     /// Images: what turns nats of the density of x into bits per dimension of the 8-bit data,
     /// bits_per_dim = bits_offset - log_prob / (dims ln 2). Absent for data that are not discrete levels.
     std::optional<double> bits_offset;
-    std::string protocol;    ///< in words: what was binarised or dequantised, how many draws
+    std::string protocol;  ///< in words: what was binarised or dequantised, how many draws
   };
   virtual Result log_likelihood(const Batch& batch, const Options& options, Rng& rng) = 0;
   /// False where Result::bits_offset stays absent on images of discrete levels, e.g. because they were binarised.

@@ -23,7 +23,8 @@ struct NetworkContext {
 class DenoisingNetwork : public torch::nn::Module {
  public:
   /// sample [B, *shape], timestep [B] (float or int64), class_labels [B] int64 or undefined.
-  virtual at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep, const at::Tensor& class_labels) = 0;
+  virtual at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
+                             const at::Tensor& class_labels) = 0;
   /// The ecosystem's config for these weights, e.g. diffusers' config.json of UNet2DModel.
   virtual Json ecosystem_config() const = 0;
   /// Called once the weights no longer change (sampling): may keep packed copies of them and compute in `dtype`, float32 or

@@ -11,8 +11,8 @@
 namespace gen {
 
 struct EmaOptions {
-  std::optional<double> decay;                 ///< constant, with warm-up min(decay, (1 + n) / (10 + n))
-  std::optional<double> half_life_samples;     ///< Karras et al. 2022: decay = 0.5^(batch / half_life)
+  std::optional<double> decay;              ///< constant, with warm-up min(decay, (1 + n) / (10 + n))
+  std::optional<double> half_life_samples;  ///< Karras et al. 2022: decay = 0.5^(batch / half_life)
   bool enabled() const { return decay.has_value() || half_life_samples.has_value(); }
   void visit(OptionVisitor& v);
 };
@@ -32,21 +32,21 @@ struct TrainOptions {
   int64_t gradient_accumulation = 1;
   Component optimizer{"adamw"};
   Component lr_schedule{"constant"};
-  double clip_grad_norm = 0;      ///< 0: no clipping
+  double clip_grad_norm = 0;  ///< 0: no clipping
   EmaOptions ema;
   Precision precision = Precision::fp32;
   NanPolicy nan_policy = NanPolicy::error;
-  int64_t nan_budget = 10;        ///< non-finite steps that `skip` and `rollback` allow
+  int64_t nan_budget = 10;  ///< non-finite steps that `skip` and `rollback` allow
   int64_t checkpoint_every = 1000;
   int64_t keep_last = 2;
   int64_t log_every = 50;
-  int64_t validate_every = 0;     ///< 0: only at the end, where there is a validation split
+  int64_t validate_every = 0;  ///< 0: only at the end, where there is a validation split
   int64_t validation_batches = 8;
-  int64_t sample_every = 0;       ///< 0: only at the end
+  int64_t sample_every = 0;  ///< 0: only at the end
   int64_t sample_count = 64;
   EarlyStopOptions early_stop;
   int64_t data_workers = 1;
-  int64_t threads = 0;            ///< 0: all cores
+  int64_t threads = 0;  ///< 0: all cores
   bool shuffle = true;
   void visit(OptionVisitor& v);
 };
@@ -54,22 +54,22 @@ struct TrainOptions {
 struct SampleOptions {
   int64_t count = 64;
   int64_t batch_size = 64;
-  Component sampler;              ///< absent: the model's default
+  Component sampler;  ///< absent: the model's default
   double temperature = 1.0;
   Precision precision = Precision::fp32;  ///< of the network of an iterative model: fp32 or bf16
   void visit(OptionVisitor& v);
 };
 
 struct EvalOptions {
-  std::vector<Component> metrics; ///< empty: every metric that the model can answer
+  std::vector<Component> metrics;  ///< empty: every metric that the model can answer
   std::string split = "test";
   int64_t batch_size = 100;
-  int64_t limit = 0;              ///< examples; 0: all
+  int64_t limit = 0;  ///< examples; 0: all
   void visit(OptionVisitor& v);
 };
 
 struct ExperimentOptions {
-  std::string name;               ///< empty: <model type>-<config file's stem>
+  std::string name;  ///< empty: <model type>-<config file's stem>
   int64_t seed = 0;
   std::string device = "auto";
   Component model;

@@ -14,7 +14,7 @@ namespace gen {
 
 struct TrainResult {
   int64_t step = 0;
-  bool stopped = false;       ///< by a signal, after a checkpoint: exit 75
+  bool stopped = false;  ///< by a signal, after a checkpoint: exit 75
   double final_loss = 0;
   double best_validation = 0;
 };
@@ -31,7 +31,7 @@ struct LoadedRun {
   std::unique_ptr<Model> model;
   at::Device device = at::kCPU;
   int64_t step = 0;
-  bool ema = false;           ///< these are the averaged weights
+  bool ema = false;  ///< these are the averaged weights
 };
 /// `raw`: the trained weights even where there are averaged ones. `sets` override the config (sample, eval, data).
 LoadedRun load_run(const std::filesystem::path& folder, const std::string& device, bool raw,

@@ -168,7 +168,8 @@ TensorMap DiffusionModel::forward_named(const TensorMap& inputs) {
   std::vector<std::string> expected{"sample", "timestep"}, given;
   if (conditional_) expected.emplace_back("class_labels");
   for (const auto& [name, tensor] : inputs) given.push_back(name);
-  const bool complete = std::all_of(expected.begin(), expected.end(), [&](const auto& e) { return inputs.contains(e); });
+  const bool complete =
+      std::all_of(expected.begin(), expected.end(), [&](const auto& e) { return inputs.contains(e); });
   if (!complete)
     throw ConfigError(fmt::format("inputs: expected the tensors {}, got {}", fmt::join(expected, ", "),
                                   given.empty() ? "none" : fmt::format("{}", fmt::join(given, ", "))));

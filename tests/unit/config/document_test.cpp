@@ -31,7 +31,8 @@ TEST(Document, GivesLineAndColumnOfASyntaxError) {
   Issues issues;
   Document::parse("{\n  \"a\": 1,\n  \"b\" 2\n}", "c.json", issues);
   ASSERT_EQ(issues.size(), 1U);
-  EXPECT_NE(issues.lines()[0].find("c.json: not valid JSON at line 3, column"), std::string::npos) << issues.lines()[0];
+  EXPECT_NE(issues.lines()[0].find("c.json: not valid JSON at line 3, column"), std::string::npos)
+      << issues.lines()[0];
 }
 
 TEST(Document, RefusesWhatIsNotAnObjectAndDeepNesting) {
@@ -47,14 +48,17 @@ TEST_F(DocumentFiles, ExtendsMergesObjectsAndNamesTheFileOfEachValue) {
   const auto path = file("top.json", R"({"extends": "base.json", "train": {"steps": 7}, "seed": 1})");
   const auto document = Document::read(path, issues_);
   ASSERT_TRUE(issues_.empty()) << issues_.lines()[0];
-  EXPECT_EQ(document.root(), Json::parse(R"({"train": {"steps": 7, "lr": 1}, "model": {"type": "a", "width": 3}, "seed": 1})"));
+  EXPECT_EQ(
+      document.root(),
+      Json::parse(R"({"train": {"steps": 7, "lr": 1}, "model": {"type": "a", "width": 3}, "seed": 1})"));
   EXPECT_TRUE(document.where("/train/lr").starts_with((folder_ / "base.json").string()));
   EXPECT_TRUE(document.where("/train/steps").starts_with(path));
 }
 
 TEST_F(DocumentFiles, AnotherTypeReplacesTheOptionsOfTheFirst) {
   file("base.json", R"({"model": {"type": "a", "width": 3}})");
-  const auto document = Document::read(file("top.json", R"({"extends": ["base.json"], "model": {"type": "b"}})"), issues_);
+  const auto document =
+      Document::read(file("top.json", R"({"extends": ["base.json"], "model": {"type": "b"}})"), issues_);
   EXPECT_EQ(document.root(), Json::parse(R"({"model": {"type": "b"}})"));
 }
 

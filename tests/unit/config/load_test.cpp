@@ -11,11 +11,15 @@ namespace {
 
 struct CircleOptions {
   double radius = 1;
-  void visit(OptionVisitor& v) { v.field("radius", radius, "of the circle", {.min = 0, .exclusive_min = true}); }
+  void visit(OptionVisitor& v) {
+    v.field("radius", radius, "of the circle", {.min = 0, .exclusive_min = true});
+  }
 };
 struct SquareOptions {
   int64_t side = 2;
-  void visit(OptionVisitor& v) { v.field("side", side, "of the square", {.min = 1, .max = 10, .required = true}); }
+  void visit(OptionVisitor& v) {
+    v.field("side", side, "of the square", {.min = 1, .max = 10, .required = true});
+  }
 };
 
 const Kind<double()>& figures() {
@@ -92,12 +96,13 @@ TEST(Load, FillsEveryKindOfField) {
 }
 
 TEST(Load, ReportsEveryMistakeAtOnceWithItsPointer) {
-  EXPECT_EQ(mistakes(R"({"count": 3.7, "beta": -1, "fast": "true", "colour": "gren", "inner": {"sizes": [0, 1]}})"),
-            (Lines{"c.json: /count: expected an integer in [1, 100], got 3.7",
-                   "c.json: /beta: expected a number >= 0, got -1",
-                   "c.json: /fast: expected true or false, got \"true\" (remove the quotes)",
-                   "c.json: /colour: expected one of red, green, got \"gren\" (did you mean \"green\"?)",
-                   "c.json: /inner/sizes/0: expected an integer >= 1, got 0"}));
+  EXPECT_EQ(
+      mistakes(R"({"count": 3.7, "beta": -1, "fast": "true", "colour": "gren", "inner": {"sizes": [0, 1]}})"),
+      (Lines{"c.json: /count: expected an integer in [1, 100], got 3.7",
+             "c.json: /beta: expected a number >= 0, got -1",
+             "c.json: /fast: expected true or false, got \"true\" (remove the quotes)",
+             "c.json: /colour: expected one of red, green, got \"gren\" (did you mean \"green\"?)",
+             "c.json: /inner/sizes/0: expected an integer >= 1, got 0"}));
 }
 
 TEST(Load, RefusesIntegersInOtherClothes) {
@@ -119,11 +124,14 @@ TEST(Load, NamesUnknownKeysAndTheNearest) {
 }
 
 TEST(Load, ExplainsComponents) {
-  EXPECT_EQ(mistakes(R"({"figure": {"type": "sqare"}})"),
-            Lines{"c.json: /figure/type: expected one of circle, square, got \"sqare\" (did you mean \"square\"?)"});
-  EXPECT_EQ(mistakes(R"({"figure": "circle"})"),
-            Lines{"c.json: /figure: expected an object with a \"type\" (circle, square), got \"circle\" (write "
-                  "{\"type\": \"circle\"})"});
+  EXPECT_EQ(
+      mistakes(R"({"figure": {"type": "sqare"}})"),
+      Lines{
+          "c.json: /figure/type: expected one of circle, square, got \"sqare\" (did you mean \"square\"?)"});
+  EXPECT_EQ(
+      mistakes(R"({"figure": "circle"})"),
+      Lines{"c.json: /figure: expected an object with a \"type\" (circle, square), got \"circle\" (write "
+            "{\"type\": \"circle\"})"});
   EXPECT_EQ(mistakes(R"({"figure": {"type": "square"}})"),
             Lines{"c.json: /figure/side: expected an integer in [1, 10], got nothing (the key is required)"});
   EXPECT_TRUE(mistakes(R"({"figure": null})").empty());
@@ -135,7 +143,8 @@ TEST(Load, ChecksListsAndConditionsBetweenFields) {
             Lines{"c.json: /inner/sizes: expected a list of 1 to 3 integers >= 1, got []"});
   EXPECT_EQ(mistakes(R"({"fast": true, "count": 60})"),
             Lines{"c.json: /count: expected at most 50 where fast is on, got 60"});
-  EXPECT_EQ(mistakes(R"({"fast": true, "count": 600})").size(), 1U) << "a field already wrong is not judged again";
+  EXPECT_EQ(mistakes(R"({"fast": true, "count": 600})").size(), 1U)
+      << "a field already wrong is not judged again";
 }
 
 TEST(Load, ChecksThatPathsExistUnlessTold) {
@@ -152,8 +161,8 @@ TEST(Load, LetsBookkeepingKeysPassWhereAsked) {
 TEST(Dump, IsAFixedPoint) {
   Issues issues;
   Outer first;
-  load(Document::parse(R"({"count": 9, "inner": {"rate": 0.1}, "figures": [{"type": "square", "side": 3}]})", "c.json",
-                       issues),
+  load(Document::parse(R"({"count": 9, "inner": {"rate": 0.1}, "figures": [{"type": "square", "side": 3}]})",
+                       "c.json", issues),
        first, issues);
   const Json once = dump(first);
   Outer second;

@@ -23,7 +23,9 @@ using test::read_text;
 using test::write_text;
 
 std::vector<TensorFile> files_of(double value, int64_t size = 10) {
-  return {{"model", {{"w", torch::full({size}, value)}, {"steps", torch::tensor({int64_t{3}})}}, {{"format", "pt"}}},
+  return {{"model",
+           {{"w", torch::full({size}, value)}, {"steps", torch::tensor({int64_t{3}})}},
+           {{"format", "pt"}}},
           {"ema", {{"w", torch::full({size}, value / 2)}}, {}}};
 }
 
@@ -32,7 +34,8 @@ CheckpointInfo save(const fs::path& folder, int64_t step, double value) {
 }
 
 double value_of(const CheckpointInfo& checkpoint) {
-  const auto model = load_checkpoint_tensors(checkpoint, "model"), ema = load_checkpoint_tensors(checkpoint, "ema");
+  const auto model = load_checkpoint_tensors(checkpoint, "model"),
+             ema = load_checkpoint_tensors(checkpoint, "ema");
   const double value = load_checkpoint_state(checkpoint)["value"];
   EXPECT_TRUE(torch::equal(model.at("w"), torch::full({10}, value)));
   EXPECT_TRUE(torch::equal(ema.at("w"), torch::full({10}, value / 2)));
@@ -77,7 +80,8 @@ TEST(Checkpoint, ReplacesOneOfTheSameStep) {
 TEST(Checkpoint, ListIsNewestFirstAndKnowsOnlyItsNames) {
   const test::TempDir folder;
   for (int64_t step : {20, 100'000'000, 3}) save(folder.path(), step, 1);
-  for (const char* name : {"step_7", "step_x", "other", ".tmp-step_00000009-1"}) fs::create_directory(folder / name);
+  for (const char* name : {"step_7", "step_x", "other", ".tmp-step_00000009-1"})
+    fs::create_directory(folder / name);
   EXPECT_EQ(steps_in(folder.path()), (std::vector<int64_t>{100'000'000, 20, 3}));
   EXPECT_TRUE(list_checkpoints(folder / "none").empty());
   EXPECT_FALSE(newest_valid_checkpoint(folder / "none").has_value());
@@ -154,7 +158,8 @@ TEST(Checkpoint, KilledAtAnyPointLeavesTheOldOrTheNew) {
                     EXPECT_EQ(value_of(*newest), static_cast<double>(newest->step));
                     (newest->step == 1 ? saw_old : saw_new) = true;
                     // Never a listed checkpoint that does not verify.
-                    for (const auto& each : list_checkpoints(folder.path())) EXPECT_EQ(verify_checkpoint(each), "");
+                    for (const auto& each : list_checkpoints(folder.path()))
+                      EXPECT_EQ(verify_checkpoint(each), "");
                   });
   EXPECT_TRUE(saw_old && saw_new);
   prune_checkpoints(folder.path(), 2, {});

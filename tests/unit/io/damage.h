@@ -13,7 +13,8 @@
 namespace gen::test {
 
 /// Calls `use` with `count` copies of `whole`: half with one to four bits flipped, half cut short.
-inline void for_each_damage(const std::string& whole, int count, const std::function<void(const std::string&)>& use) {
+inline void for_each_damage(const std::string& whole, int count,
+                            const std::function<void(const std::string&)>& use) {
   HostRng rng(20);
   for (int i = 0; i < count; ++i) {
     std::string bytes = whole;

@@ -24,7 +24,9 @@ void write_events(const std::filesystem::path& folder) {
 
 TEST(Events, BeginWithTheFileVersion) {
   const test::TempDir folder;
-  { EventWriter writer(folder.path()); }
+  {
+    EventWriter writer(folder.path());
+  }
   const auto files = files_in(folder.path());
   ASSERT_EQ(files.size(), 1U);
   EXPECT_TRUE(files[0].filename().string().starts_with("events.out.tfevents.")) << files[0];
@@ -33,7 +35,9 @@ TEST(Events, BeginWithTheFileVersion) {
   ASSERT_EQ(bytes.size(), 40U);
   const std::string payload = bytes.substr(12, 24);
   EXPECT_EQ(bytes, tfrecord(payload));
-  EXPECT_EQ(payload.substr(9), "\x1a\x0d" "brain.Event:2");
+  EXPECT_EQ(payload.substr(9),
+            "\x1a\x0d"
+            "brain.Event:2");
 }
 
 TEST(Events, TwoWritersTakeTwoFiles) {

@@ -52,7 +52,9 @@ TEST(AtomicFile, AppearsOnlyWhenCommitted) {
     file.commit();
     EXPECT_EQ(read_text(folder / "x"), "new");
   }
-  { AtomicFile(folder / "x").write("lost", 4); }
+  {
+    AtomicFile(folder / "x").write("lost", 4);
+  }
   EXPECT_EQ(read_text(folder / "x"), "new");
   EXPECT_EQ(entries(folder.path()), 1U);
 }
@@ -137,7 +139,8 @@ TEST(Hash, IsXxh64) {
 
 std::string unhex(const std::string& text) {
   std::string bytes;
-  for (size_t i = 0; i < text.size(); i += 2) bytes.push_back(static_cast<char>(std::stoi(text.substr(i, 2), nullptr, 16)));
+  for (size_t i = 0; i < text.size(); i += 2)
+    bytes.push_back(static_cast<char>(std::stoi(text.substr(i, 2), nullptr, 16)));
   return bytes;
 }
 
@@ -157,7 +160,8 @@ TEST(TfRecord, GoldenRecords) {
   EXPECT_EQ(tfrecord("abc"), unhex("0300000000000000b099490e6162636e57f121"));
   EXPECT_EQ(tfrecord(std::string(24, 'x')).substr(0, 12), unhex("1800000000000000a37f4b22"));
   const auto example = unhex(
-      "0a380a140a0161120f1a0d0a0b01ffffffffffffffffff010a110a0162120c120a0a080000c03f000000c00a0d0a016312080a060a0268690a00");
+      "0a380a140a0161120f1a0d0a0b01ffffffffffffffffff010a110a0162120c120a0a080000c03f000000c00a0d0a016312080a"
+      "060a0268690a00");
   EXPECT_EQ(tfrecord(example).substr(0, 12), unhex("3a000000000000001295eae2"));
   EXPECT_EQ(tfrecord(example).substr(12 + example.size()), unhex("633b1060"));
 }

@@ -13,7 +13,9 @@ namespace {
 
 using test::read_text;
 
-std::filesystem::path golden(const std::string& name) { return test::source_dir() / "tests/golden/images" / name; }
+std::filesystem::path golden(const std::string& name) {
+  return test::source_dir() / "tests/golden/images" / name;
+}
 
 std::string refusal(const std::function<void()>& work) {
   try {
@@ -26,7 +28,8 @@ std::string refusal(const std::function<void()>& work) {
 
 Image gradient(int64_t width, int64_t height, int64_t channels) {
   Image image{width, height, channels, {}};
-  for (int64_t i = 0; i < width * height * channels; ++i) image.pixels.push_back(static_cast<uint8_t>(i * 7 % 256));
+  for (int64_t i = 0; i < width * height * channels; ++i)
+    image.pixels.push_back(static_cast<uint8_t>(i * 7 % 256));
   return image;
 }
 
@@ -51,9 +54,10 @@ TEST(Png, TextComesBack) {
 
 // Each golden picture beside the pixels that Pillow decodes (make.py).
 TEST(Image, DecodesAsPillowDoes) {
-  for (const char* name : {"grey.png", "palette.png", "palette_alpha.png", "one_bit.png", "sixteen_bit.png", "rgba.png",
-                           "grey_alpha.png", "interlaced.png", "grey.jpg", "rgb.jpg", "progressive.jpg", "exif3.jpg",
-                           "exif5.jpg", "exif6.jpg", "exif7.jpg", "exif8.jpg", "exif2.jpg", "exif4.jpg"}) {
+  for (const char* name :
+       {"grey.png", "palette.png", "palette_alpha.png", "one_bit.png", "sixteen_bit.png", "rgba.png",
+        "grey_alpha.png", "interlaced.png", "grey.jpg", "rgb.jpg", "progressive.jpg", "exif3.jpg",
+        "exif5.jpg", "exif6.jpg", "exif7.jpg", "exif8.jpg", "exif2.jpg", "exif4.jpg"}) {
     const auto image = read_image(golden(name));
     const auto expected = read_image(golden(std::string(name) + ".expected.png"));
     ASSERT_EQ(image.width, expected.width) << name;
@@ -69,20 +73,27 @@ TEST(Image, CmykIsRefused) {
 
 TEST(Image, SizeIsCappedBeforeAllocation) {
   const auto png = encode_png(gradient(20, 10, 1));
-  EXPECT_NE(refusal([&] { decode_image(png, "x", 199); }).find("at most 199 pixels, got 20 x 10"), std::string::npos);
+  EXPECT_NE(refusal([&] { decode_image(png, "x", 199); }).find("at most 199 pixels, got 20 x 10"),
+            std::string::npos);
   EXPECT_EQ(refusal([&] { decode_image(png, "x", 200); }), "");
-  EXPECT_NE(refusal([&] { decode_image(read_text(golden("rgb.jpg")), "x", 10); }).find("at most 10 pixels"), std::string::npos);
+  EXPECT_NE(refusal([&] { decode_image(read_text(golden("rgb.jpg")), "x", 10); }).find("at most 10 pixels"),
+            std::string::npos);
 }
 
 TEST(Image, OtherFormatsAreNamed) {
-  EXPECT_NE(refusal([] { decode_image("GIF89a......", "x.gif"); }).find("x.gif: expected a PNG or a JPEG, got a GIF"), std::string::npos);
+  EXPECT_NE(refusal([] {
+              decode_image("GIF89a......", "x.gif");
+            }).find("x.gif: expected a PNG or a JPEG, got a GIF"),
+            std::string::npos);
   EXPECT_NE(refusal([] { decode_image("", "x"); }).find("an empty file"), std::string::npos);
 }
 
 TEST(Image, AnyTruncationIsADataError) {
-  for (const auto& whole : {encode_png(gradient(9, 9, 3)), read_text(golden("rgb.jpg")), read_text(golden("progressive.jpg"))})
+  for (const auto& whole :
+       {encode_png(gradient(9, 9, 3)), read_text(golden("rgb.jpg")), read_text(golden("progressive.jpg"))})
     for (size_t size = 0; size < whole.size() - 2; size += 1 + whole.size() / 200)
-      EXPECT_NE(refusal([&] { decode_image(whole.substr(0, size), "x"); }), "") << size << " of " << whole.size();
+      EXPECT_NE(refusal([&] { decode_image(whole.substr(0, size), "x"); }), "")
+          << size << " of " << whole.size();
 }
 
 TEST(Image, DamageNeverCrashes) {
@@ -97,7 +108,8 @@ TEST(Image, DamageNeverCrashes) {
 }
 
 TEST(Image, TensorsRoundHalfToEven) {
-  const auto image = to_image(torch::tensor({0.5 / 255, 1.5 / 255, 2.5 / 255, -1.0, 2.0, 1.0}, at::kDouble).view({1, 2, 3}));
+  const auto image =
+      to_image(torch::tensor({0.5 / 255, 1.5 / 255, 2.5 / 255, -1.0, 2.0, 1.0}, at::kDouble).view({1, 2, 3}));
   EXPECT_EQ(image.pixels, (std::vector<uint8_t>{0, 2, 2, 0, 255, 255}));
   EXPECT_EQ(image.width, 3);
   EXPECT_THROW(to_image(torch::zeros({2, 4, 4})), ShapeError);
@@ -116,7 +128,9 @@ TEST(Grid, PlacesTilesRowByRow) {
   const auto grid = make_grid(images, 0, 1);  // 3 columns, 2 rows
   EXPECT_EQ(grid.width, 3 * 4 + 1);
   EXPECT_EQ(grid.height, 2 * 3 + 1);
-  const auto at = [&](int64_t x, int64_t y) { return int{grid.pixels[static_cast<size_t>(y * grid.width + x)]}; };
+  const auto at = [&](int64_t x, int64_t y) {
+    return int{grid.pixels[static_cast<size_t>(y * grid.width + x)]};
+  };
   EXPECT_EQ(at(0, 0), 128);
   EXPECT_EQ(at(1, 1), 0);
   EXPECT_EQ(at(5, 1), 51);

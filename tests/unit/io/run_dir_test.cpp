@@ -32,7 +32,8 @@ TEST(RunDir, CreateMakesTheFolders) {
   const test::TempDir folder;
   const auto run = RunDir::open_for_training(folder / "runs/a", RunMode::create);
   EXPECT_EQ(run.status(), "running");
-  EXPECT_TRUE(fs::is_directory(run.samples()) && fs::is_directory(run.checkpoints()) && fs::is_directory(run.eval()));
+  EXPECT_TRUE(fs::is_directory(run.samples()) && fs::is_directory(run.checkpoints()) &&
+              fs::is_directory(run.eval()));
   run.set_status("failed: loss");
   EXPECT_EQ(RunDir::open_for_training(folder / "runs/b", RunMode::create).status(), "running");
   EXPECT_EQ(run.status(), "failed: loss");
@@ -44,7 +45,8 @@ TEST(RunDir, CreateRefusesAFolderThatHoldsAnything) {
   const auto says = refusal([&] { RunDir::open_for_training(folder.path(), RunMode::create); });
   EXPECT_NE(says.find("--resume"), std::string::npos) << says;
   EXPECT_NE(says.find("--overwrite"), std::string::npos) << says;
-  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "x", RunMode::create); }).find("got a file"), std::string::npos);
+  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "x", RunMode::create); }).find("got a file"),
+            std::string::npos);
 }
 
 TEST(RunDir, CreateTakesOverARunThatNeverBegan) {
@@ -58,19 +60,28 @@ TEST(RunDir, CreateTakesOverARunThatNeverBegan) {
 
 TEST(RunDir, ResumeNeedsAConfig) {
   const test::TempDir folder;
-  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }).find("nothing there"), std::string::npos);
+  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }).find("nothing there"),
+            std::string::npos);
   EXPECT_FALSE(fs::exists(folder / "r"));
-  { RunDir::open_for_training(folder / "r", RunMode::create); }
-  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }).find("config.json is missing"), std::string::npos);
+  {
+    RunDir::open_for_training(folder / "r", RunMode::create);
+  }
+  EXPECT_NE(refusal([&] {
+              RunDir::open_for_training(folder / "r", RunMode::resume);
+            }).find("config.json is missing"),
+            std::string::npos);
   write_json(folder / "r" / "config.json", Json::object());
   EXPECT_EQ(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }), "");
 }
 
 TEST(RunDir, OverwriteRemovesOnlyWhatARunMakes) {
   const test::TempDir folder;
-  { RunDir::open_for_training(folder.path(), RunMode::create); }
-  const std::vector<std::string> made = {"config.json", "run.json", "train.log", "metrics.jsonl", "summary.json",
-                                         "events.out.tfevents.1.host", "samples/step_1.png"};
+  {
+    RunDir::open_for_training(folder.path(), RunMode::create);
+  }
+  const std::vector<std::string> made = {"config.json",       "run.json",     "train.log",
+                                         "metrics.jsonl",     "summary.json", "events.out.tfevents.1.host",
+                                         "samples/step_1.png"};
   for (const auto& name : made) write_text(folder / name, "x");
   write_text(folder / "notes.txt", "mine");
   const auto run = RunDir::open_for_training(folder.path(), RunMode::overwrite);
@@ -94,8 +105,10 @@ TEST(RunDir, InUseByAnotherProcessIsRefused) {
   write_json(run->config(), Json::object());
   const auto resume = [&] { RunDir::open_for_training(folder / "r", RunMode::resume); };
   const auto says = refusal(resume);
-  EXPECT_NE(says.find("in use by another process, number " + std::to_string(getpid())), std::string::npos) << says;
-  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::overwrite); }).find("in use"), std::string::npos);
+  EXPECT_NE(says.find("in use by another process, number " + std::to_string(getpid())), std::string::npos)
+      << says;
+  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::overwrite); }).find("in use"),
+            std::string::npos);
   EXPECT_TRUE(fs::exists(folder / "r" / "config.json"));
   EXPECT_EQ(refusal([&] { RunDir::open_existing(folder / "r"); }), "");  // reading is free
   run.reset();
@@ -119,7 +132,8 @@ TEST(RunDir, OpenExistingNamesTheNearestRun) {
   write_text(folder / "vae-mnist" / "config.json", "{}");
   const auto says = refusal([&] { RunDir::open_existing(folder / "vae-mnits"); });
   EXPECT_NE(says.find("did you mean \"vae-mnist\"?"), std::string::npos) << says;
-  EXPECT_NE(refusal([&] { RunDir::open_existing(folder.path()); }).find("config.json is missing"), std::string::npos);
+  EXPECT_NE(refusal([&] { RunDir::open_existing(folder.path()); }).find("config.json is missing"),
+            std::string::npos);
 }
 
 TEST(RunDir, UnwritablePlaceIsAnIoError) {
@@ -135,7 +149,9 @@ TEST(MetricsLog, ResumeDropsLaterAndTornLines) {
   }
   const auto whole = read_text(path);
   write_text(path, whole + "{\"step\": 4, \"lo");
-  { MetricsLog(path, 9); }
+  {
+    MetricsLog(path, 9);
+  }
   EXPECT_EQ(read_text(path), whole);
   {
     MetricsLog log(path, 2);

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "gen/core/error.h"
 #include "damage.h"
+#include "gen/core/error.h"
 #include "support/support.h"
 
 namespace gen {
@@ -34,15 +34,17 @@ class Safetensors : public ::testing::Test {
       return error.what();
     }
   }
-  std::string refusal(const std::string& header, const std::string& data) { return refusal(file_of(header, data)); }
+  std::string refusal(const std::string& header, const std::string& data) {
+    return refusal(file_of(header, data));
+  }
   test::TempDir folder;
 };
 
 TensorMap every_dtype() {
   TensorMap tensors;
   const auto base = torch::arange(-3, 9).view({3, 4});
-  for (auto dtype : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar,
-                     at::kComplexFloat, at::kFloat8_e4m3fn, at::kFloat8_e5m2})
+  for (auto dtype : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort,
+                     at::kChar, at::kComplexFloat, at::kFloat8_e4m3fn, at::kFloat8_e5m2})
     tensors.emplace(c10::toString(dtype), base.to(dtype));
   for (auto dtype : {at::kByte, at::kUInt16, at::kUInt32, at::kUInt64})
     tensors.emplace(c10::toString(dtype), base.abs().to(dtype));
@@ -78,7 +80,8 @@ TEST_F(Safetensors, StridesAreWrittenAsSeen) {
 
 TEST_F(Safetensors, ReadsWhatTheReferenceLibraryWrote) {
   Metadata metadata;
-  const auto tensors = read_safetensors(test::source_dir() / "tests/golden/safetensors/reference.safetensors", &metadata);
+  const auto tensors =
+      read_safetensors(test::source_dir() / "tests/golden/safetensors/reference.safetensors", &metadata);
   EXPECT_EQ(metadata, (Metadata{{"format", "pt"}}));
   EXPECT_TRUE(torch::equal(tensors.at("weight"), torch::arange(6, at::kFloat).view({2, 3}) / 4));
   EXPECT_TRUE(torch::equal(tensors.at("half"), torch::tensor({1.5, -2.0}).to(at::kHalf)));
@@ -101,8 +104,9 @@ TEST_F(Safetensors, TheReferenceLibraryReadsOurs) {
   const char* python = std::getenv("GEN_PEERS_PYTHON");
   if (python == nullptr) GTEST_SKIP() << "needs $GEN_PEERS_PYTHON, which is absent";
   write_safetensors(folder / "a.safetensors", every_dtype(), {{"k", "v"}});
-  const auto result = test::run_command({python, (test::source_dir() / "tests/golden/safetensors/check.py").string(),
-                                         (folder / "a.safetensors").string()});
+  const auto result =
+      test::run_command({python, (test::source_dir() / "tests/golden/safetensors/check.py").string(),
+                         (folder / "a.safetensors").string()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
@@ -110,13 +114,15 @@ TEST_F(Safetensors, RefusesWhatIsCutShort) {
   EXPECT_NE(refusal("").find("at least 8 bytes"), std::string::npos);
   EXPECT_NE(refusal("1234567").find("at least 8 bytes"), std::string::npos);
   EXPECT_NE(refusal(std::string("\x09\0\0\0\0\0\0\0{}", 10)).find("cut short"), std::string::npos);
-  EXPECT_NE(refusal(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "ab").find("cut short"), std::string::npos);
+  EXPECT_NE(refusal(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "ab").find("cut short"),
+            std::string::npos);
 }
 
 TEST_F(Safetensors, RefusesAnOversizedHeader) {
   std::string bytes("\x01\xe1\xf5\x05\0\0\0\0{}", 10);  // 100,000,001
   EXPECT_NE(refusal(bytes).find("beyond the limit"), std::string::npos);
-  EXPECT_NE(refusal(std::string("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10)).find("beyond the limit"), std::string::npos);
+  EXPECT_NE(refusal(std::string("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10)).find("beyond the limit"),
+            std::string::npos);
 }
 
 TEST_F(Safetensors, AcceptsNoTensors) {
@@ -164,7 +170,8 @@ TEST_F(Safetensors, RefusesMalformedHeaders) {
 
 TEST_F(Safetensors, RefusesDuplicateNames) {
   const auto error = refusal(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                             R"("a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "ab");
+                             R"("a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                             "ab");
   EXPECT_NE(error.find("\"a\" is given twice"), std::string::npos) << error;
 }
 
@@ -172,29 +179,40 @@ TEST_F(Safetensors, RefusesSizesWhoseProductWraps) {
   // 2^32 * 2^32 wraps to 0 and 4 * 2^62 * ... to a small number of bytes.
   for (const char* shape : {"[4294967296,4294967296]", "[4611686018427387905,4]", "[0,9223372036854775807,3]",
                             "[18446744073709551615]", "[9223372036854775807]"}) {
-    const auto error = refusal(std::string(R"({"a":{"dtype":"F32","shape":)") + shape + R"(,"data_offsets":[0,16]}})",
-                               "0123456789abcdef");
+    const auto error =
+        refusal(std::string(R"({"a":{"dtype":"F32","shape":)") + shape + R"(,"data_offsets":[0,16]}})",
+                "0123456789abcdef");
     EXPECT_NE(error.find("too large"), std::string::npos) << shape << " -> " << error;
   }
 }
 
 TEST_F(Safetensors, RefusesHolesOverlapsAndLeftovers) {
-  EXPECT_NE(refusal(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "ab").find("hole"), std::string::npos);
-  EXPECT_NE(refusal(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
-                    "abc").find("overlaps"), std::string::npos);
-  EXPECT_NE(refusal(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "ab").find("2 follow"), std::string::npos);
+  EXPECT_NE(refusal(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "ab").find("hole"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(
+          R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+          "abc")
+          .find("overlaps"),
+      std::string::npos);
+  EXPECT_NE(refusal(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "ab").find("2 follow"),
+            std::string::npos);
 }
 
 TEST_F(Safetensors, RefusesBooleansBeyondOne) {
-  EXPECT_NE(refusal(R"({"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}})", "\x01\x02").find("BOOL"), std::string::npos);
+  EXPECT_NE(refusal(R"({"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}})", "\x01\x02").find("BOOL"),
+            std::string::npos);
 }
 
 TEST_F(Safetensors, DamageNeverCrashes) {
-  write_safetensors(folder / "a.safetensors", {{"w", torch::rand({4, 5})}, {"b", torch::ones({7}, at::kLong)}, {"m", torch::tensor({true, false})}},
-                    {{"format", "pt"}});
+  write_safetensors(
+      folder / "a.safetensors",
+      {{"w", torch::rand({4, 5})}, {"b", torch::ones({7}, at::kLong)}, {"m", torch::tensor({true, false})}},
+      {{"format", "pt"}});
   const auto whole = read_text(folder / "a.safetensors");
   int refused = 0;
-  test::for_each_damage(whole, 1000, [&](const std::string& bytes) { refused += refusal(bytes).empty() ? 0 : 1; });
+  test::for_each_damage(whole, 1000,
+                        [&](const std::string& bytes) { refused += refusal(bytes).empty() ? 0 : 1; });
   EXPECT_GT(refused, 500);  // every truncation, and most flips of the header
 }
 
