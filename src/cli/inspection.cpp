@@ -169,7 +169,7 @@ std::string row_text(const std::string& key, const Json& value) {
   if (key == "bytes") return human_bytes(value.get<double>());
   if (key == "numbers")
     return fmt::format("{} ({})", human_count(value.get<int64_t>()), value.get<int64_t>());
-  return scalar_text(value);
+  return value.is_null() ? "none" : scalar_text(value);
 }
 
 // A list of objects of the same keys is a table, all else a line each.

@@ -32,4 +32,17 @@ at::Tensor prediction_target(PredictionType type, const at::Tensor& x0, const at
   GEN_CHECK(false, "unknown prediction type {}", static_cast<int>(type));
 }
 
+at::Tensor predicted_data(PredictionType type, const at::Tensor& output, const at::Tensor& x_t,
+                          const at::Tensor& alpha, const at::Tensor& sigma) {
+  switch (type) {
+    case PredictionType::epsilon:
+      return (x_t - sigma * output) / alpha;
+    case PredictionType::sample:
+      return output;
+    case PredictionType::v_prediction:
+      return alpha * x_t - sigma * output;
+  }
+  GEN_CHECK(false, "unknown prediction type {}", static_cast<int>(type));
+}
+
 }  // namespace gen

@@ -69,7 +69,7 @@ void LikelihoodMetricOptions::visit(OptionVisitor& v) {
   v.field("importance_samples", importance_samples,
           "draws for each example: k of the importance-weighted bound of a latent-variable model (Burda et "
           "al. 2016), "
-          "or of the noise that dequantises",
+          "of the noise that dequantises, or of the times at which a diffusion's bound is taken",
           {.min = 1, .max = 1e6});
 }
 

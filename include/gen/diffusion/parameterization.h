@@ -36,4 +36,9 @@ Preconditioning preconditioning(PredictionType type, const NoiseSchedule& schedu
 at::Tensor prediction_target(PredictionType type, const at::Tensor& x0, const at::Tensor& noise,
                              const at::Tensor& alpha, const at::Tensor& sigma);
 
+/// The clean data that the network's output at x_t = alpha x0 + sigma noise stands for: the inverse of
+/// prediction_target. Shapes as there.
+at::Tensor predicted_data(PredictionType type, const at::Tensor& output, const at::Tensor& x_t,
+                          const at::Tensor& alpha, const at::Tensor& sigma);
+
 }  // namespace gen

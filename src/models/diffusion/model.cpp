@@ -4,6 +4,7 @@
 
 #include "gen/core/check.h"
 #include "gen/core/error.h"
+#include "models/diffusion/bound.h"
 
 namespace gen {
 namespace {
@@ -99,26 +100,88 @@ DiffusionModel::DiffusionModel(const DataSpec& data, std::shared_ptr<DenoisingNe
 }
 
 LossTerms DiffusionModel::loss(const Batch& batch, const StepContext& context) {
-  if (conditional_ && !batch.label.defined())
-    throw DataError("the model is conditional but the batch has no labels (set model.conditional to false)");
-  const auto x0 = data_.kind == DataKind::images ? batch.x * 2 - 1 : batch.x;
+  const auto x0 = in_range(batch);
   const auto t = context.rng.integers(0, noise_schedule_->num_timesteps(), {batch.size()}).to(x0.device());
   const auto noise = context.rng.normal(x0.sizes()).to(x0.device());
-  const auto mse = loss_at(x0, conditional_ ? batch.label : at::Tensor(), t, noise);
+  const auto mse = loss_at(x0, labels_of(batch), t, noise);
   return {.total = mse, .terms = {{"mse", mse.detach()}}};
 }
 
 at::Tensor DiffusionModel::loss_at(const at::Tensor& x0, const at::Tensor& labels, const at::Tensor& t,
                                    const at::Tensor& noise) {
-  if (alpha_.device() != x0.device()) {
-    alpha_ = alpha_.to(x0.device());
-    sigma_ = sigma_.to(x0.device());
-  }
-  const auto alpha = per_example(alpha_.index_select(0, t), x0);  // [B, 1, ...]
-  const auto sigma = per_example(sigma_.index_select(0, t), x0);
+  const auto [alpha, sigma] = signal_and_noise(t, x0);
   const auto x_t = alpha * x0 + sigma * noise;  // Ho et al. 2020, eq. 4
   const auto output = network_->forward(x_t, t, labels).to(x0.scalar_type());
   return torch::mse_loss(output, prediction_target(prediction_type_, x0, noise, alpha, sigma));
+}
+
+at::Tensor DiffusionModel::in_range(const Batch& batch) const {
+  return data_.kind == DataKind::images ? batch.x * 2 - 1 : batch.x;
+}
+
+at::Tensor DiffusionModel::labels_of(const Batch& batch) const {
+  if (!conditional_) return {};
+  if (!batch.label.defined())
+    throw DataError("the model is conditional but the batch has no labels (set model.conditional to false)");
+  return batch.label;
+}
+
+std::pair<at::Tensor, at::Tensor> DiffusionModel::signal_and_noise(const at::Tensor& t,
+                                                                   const at::Tensor& like) {
+  if (alpha_.device() != like.device()) {
+    alpha_ = alpha_.to(like.device());
+    sigma_ = sigma_.to(like.device());
+  }
+  return {per_example(alpha_.index_select(0, t), like), per_example(sigma_.index_select(0, t), like)};
+}
+
+DiffusionModel::Bound DiffusionModel::bound(const Batch& batch, int64_t times, Rng& rng) {
+  const torch::NoGradGuard no_grad;
+  const EvaluationMode evaluation(*network_);
+  const bool images = data_.kind == DataKind::images;
+  const auto x0 = in_range(batch), labels = labels_of(batch);
+  const int64_t last = noise_schedule_->num_timesteps() - 1;
+  const auto denoised = [&](const at::Tensor& t) {
+    const auto [alpha, sigma] = signal_and_noise(t, x0);
+    const auto x_t = alpha * x0 + sigma * rng.normal(x0.sizes()).to(x0.device());
+    const auto output = network_->forward(x_t, t, labels).to(x0.scalar_type());
+    const auto x = predicted_data(prediction_type_, output, x_t, alpha, sigma);
+    return images ? x.clamp(-1, 1) : x;
+  };
+  Bound result;
+  result.reconstruction =
+      decoder_log_prob(x0, denoised(torch::zeros({batch.size()}, at::kLong).to(x0.device())),
+                       decoder_deviation(*noise_schedule_), images ? data_.levels : 0);
+  result.kl = prior_kl(x0, *noise_schedule_);
+  const auto probabilities = time_probabilities(*noise_schedule_);
+  const auto ends = probabilities.cumsum(0);  // of each time's share of [0, 1)
+  const auto weights = (kl_weights(*noise_schedule_) / probabilities.clamp_min(1e-300)).to(x0.scalar_type());
+  // One time from each of `times` equal parts of [0, 1): unbiased, with less variance than independent ones.
+  for (int64_t k = 0; k < times && last > 0; ++k) {
+    const auto part = (rng.uniform({batch.size()}, at::kDouble).cpu() + static_cast<double>(k)) /
+                      static_cast<double>(times);
+    const auto t = at::searchsorted(ends, part, /*out_int32=*/false, /*right=*/true).clamp(1, last);
+    const auto error = (x0 - denoised(t.to(x0.device()))).square().flatten(1).sum(1);
+    result.kl = result.kl + weights.index_select(0, t).to(x0.device()) * error / static_cast<double>(times);
+  }
+  return result;
+}
+
+Likelihood::Result DiffusionModel::log_likelihood(const Batch& batch, const Options& options, Rng& rng) {
+  const auto terms = bound(batch, options.importance_samples, rng);
+  return {.log_prob = terms.reconstruction - terms.kl,
+          .exact = false,
+          .bits_offset = has_bits_per_dim() ? std::optional(0.0) : std::nullopt,
+          .protocol = fmt::format(
+              "variational bound (Ho et al. 2020, eq. 5), its {} KL terms estimated at {} random time{}",
+              noise_schedule_->num_timesteps() - 1, options.importance_samples,
+              options.importance_samples == 1 ? "" : "s")};
+}
+
+std::vector<std::pair<std::string, at::Tensor>> DiffusionModel::elbo_terms(const Batch& batch, Rng& rng) {
+  const auto terms = bound(batch, /*times=*/1, rng);
+  return {
+      {"elbo", terms.reconstruction - terms.kl}, {"reconstruction", terms.reconstruction}, {"kl", terms.kl}};
 }
 
 at::Tensor DiffusionModel::draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,

@@ -15,7 +15,7 @@ namespace gen {
 /// Trains a network on x_t = alpha(t) x0 + sigma(t) e and samples through its denoiser. Inside, images lie in
 /// [-1, 1]; points stay as they are. The module is the network itself, so that saved names are the
 /// ecosystem's.
-class DiffusionModel final : public Model {
+class DiffusionModel final : public Model, public Likelihood, public Variational {
  public:
   /// network, noise_schedule: not null. Throws ConfigError where `conditional` and the data have no classes.
   DiffusionModel(const DataSpec& data, std::shared_ptr<DenoisingNetwork> network,
@@ -34,6 +34,14 @@ class DiffusionModel final : public Model {
   /// "config": the ecosystem's config of the network, as JSON.
   Metadata weights_metadata() const override;
 
+  Likelihood* likelihood() override { return this; }
+  Variational* variational() override { return this; }
+  bool has_bits_per_dim() const override { return data_.kind == DataKind::images && data_.levels > 0; }
+  /// The variational bound with each example's KL terms estimated at `importance_samples` random times.
+  Result log_likelihood(const Batch& batch, const Options& options, Rng& rng) override;
+  /// "reconstruction" is log p(x0 | x_0), "kl" the sum of all other terms, estimated at one random time.
+  std::vector<std::pair<std::string, at::Tensor>> elbo_terms(const Batch& batch, Rng& rng) override;
+
   /// The scalar loss for clean data x0 [B, *shape] in the model's range, labels [B] or undefined, times t [B]
   /// int64 and noise like x0.
   at::Tensor loss_at(const at::Tensor& x0, const at::Tensor& labels, const at::Tensor& t,
@@ -43,6 +51,17 @@ class DiffusionModel final : public Model {
                   const NoiseSource& noise, const StepProgress& progress);
 
  private:
+  /// The terms of the variational bound (Ho et al. 2020, eq. 5), [B] nats each.
+  struct Bound {
+    at::Tensor reconstruction, kl;
+  };
+  Bound bound(const Batch& batch, int64_t times, Rng& rng);
+  /// The batch in the model's range: [-1, 1] for images.
+  at::Tensor in_range(const Batch& batch) const;
+  /// The labels that the network is given: undefined where it is not conditional.
+  at::Tensor labels_of(const Batch& batch) const;
+  /// alpha(t) and sigma(t) for times [B] int64, shaped to broadcast over `like` [B, *shape].
+  std::pair<at::Tensor, at::Tensor> signal_and_noise(const at::Tensor& t, const at::Tensor& like);
   at::Tensor labels_for(const SampleRequest& request) const;
 
   DataSpec data_;

@@ -22,6 +22,8 @@ TEST_P(EveryPredictionType, TargetLeadsBackToTheCleanData) {
     const auto c = preconditioning(GetParam(), *schedule, t);
     const auto output = prediction_target(GetParam(), x0, noise, alpha, sigma);
     EXPECT_LT(test::max_abs_diff(c.c_skip * x_t + c.c_out * output, x0), 1e-9) << "t = " << t;
+    EXPECT_LT(test::max_abs_diff(predicted_data(GetParam(), output, x_t, alpha, sigma), x0), 1e-9)
+        << "t = " << t;
     EXPECT_EQ(c.c_in, 1);
     EXPECT_EQ(c.c_noise, t);
   }
