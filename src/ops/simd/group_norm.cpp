@@ -190,7 +190,9 @@ constexpr GroupNormKernels<T> table() {
 
 }  // namespace
 
+extern const GemmKernels kGemm;
+extern const AttentionKernels kAttention;
 extern const Kernels kKernels;
-const Kernels kKernels{GEN_SIMD_TEXT, table<float>(), table<Bf16>()};
+const Kernels kKernels{GEN_SIMD_TEXT, table<float>(), table<Bf16>(), &kGemm, &kAttention};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

@@ -5,6 +5,9 @@
 
 #include <cstdint>
 
+#include "ops/simd/attention.h"
+#include "ops/simd/gemm.h"
+
 namespace gen::ops::simd {
 
 /// bfloat16 as its bits.
@@ -40,6 +43,8 @@ struct Kernels {
   const char* instruction_set;
   GroupNormKernels<float> group_norm;
   GroupNormKernels<Bf16> group_norm_bf16;
+  const GemmKernels* gemm;
+  const AttentionKernels* attention;
 };
 
 namespace baseline {

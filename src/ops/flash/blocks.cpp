@@ -1,0 +1,111 @@
+#include "ops/flash/blocks.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace gen::ops::flash::cpu {
+namespace {
+
+float widen(uint16_t bf16) { return std::bit_cast<float>(static_cast<uint32_t>(bf16) << 16); }
+
+/// To nearest, ties to even; NaN stays NaN.
+uint16_t narrow(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if (x != x) return static_cast<uint16_t>((bits >> 16) | 0x40U);
+  return static_cast<uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
+}
+
+}  // namespace
+
+std::vector<Sequence> sequences(const Problem& p) {
+  std::vector<Sequence> all;
+  all.reserve(static_cast<size_t>(p.batch));
+  for (int64_t b = 0; b < p.batch; ++b) {
+    Sequence s;
+    s.batch = b;
+    s.lq = p.lq;
+    s.lk = p.lk;
+    if (p.cu_seqlens_q != nullptr) {
+      s.first_q = p.cu_seqlens_q[b];
+      s.lq = p.cu_seqlens_q[b + 1] - s.first_q;
+      s.first_k = p.cu_seqlens_k[b];
+      s.lk = p.cu_seqlens_k[b + 1] - s.first_k;
+    }
+    if (p.used_k != nullptr) s.lk = p.used_k[b];
+    s.band = p.band(s.lq, s.lk);
+    all.push_back(s);
+  }
+  return all;
+}
+
+Rows rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, float* room) {
+  const int64_t row = first + rows.begin;
+  if (x.dtype == DType::f32) return {x.at<const float>(s.batch, head, row), x.strides.row};
+  for (int64_t i = 0; i < rows.end - rows.begin; ++i) {
+    const auto* from = x.at<const uint16_t>(s.batch, head, row + i);
+    for (int64_t d = 0; d < dim; ++d) room[i * dim + d] = widen(from[d]);
+  }
+  return {room, dim};
+}
+
+void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, const float* from,
+                int64_t ld, float scale) {
+  for (int64_t i = 0; i < rows.end - rows.begin; ++i, from += ld) {
+    const int64_t row = first + rows.begin + i;
+    if (x.dtype == DType::f32) {
+      auto* to = x.at<float>(s.batch, head, row);
+      for (int64_t d = 0; d < dim; ++d) to[d] = from[d] * scale;
+    } else {
+      auto* to = x.at<uint16_t>(s.batch, head, row);
+      for (int64_t d = 0; d < dim; ++d) to[d] = narrow(from[d] * scale);
+    }
+  }
+}
+
+PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads, int64_t dim,
+                         bool transposed, const simd::GemmKernels& kernels)
+    : heads_(static_cast<size_t>(heads)) {
+  int64_t total = 0;
+  std::vector<int64_t> offsets;
+  for (const auto& s : all)
+    for (int64_t h = 0; h < heads; ++h) {
+      const int64_t length = keys ? s.lk : s.lq;
+      offsets.push_back(total);
+      matrices_.push_back(transposed ? simd::PackedMatrix{nullptr, dim, length} : simd::PackedMatrix{nullptr, length, dim});
+      total += (packed_size(kernels, matrices_.back().rows, matrices_.back().columns) + 15) / 16 * 16;
+    }
+  buffer_ = Buffer(total);
+  parallel_for(0, static_cast<int64_t>(matrices_.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      auto& matrix = matrices_[static_cast<size_t>(i)];
+      float* out = buffer_.data() + offsets[static_cast<size_t>(i)];
+      matrix.data = out;
+      const auto& s = all[static_cast<size_t>(i / heads)];
+      const int64_t first = keys ? s.first_k : s.first_q, head = i % heads;
+      if (x.dtype == DType::f32)
+        (transposed ? kernels.pack_transposed : kernels.pack)(x.at<const float>(s.batch, head, first), x.strides.row,
+                                                              matrix.rows, matrix.columns, out);
+      else
+        (transposed ? kernels.pack_transposed_bf16 : kernels.pack_bf16)(
+            x.at<const uint16_t>(s.batch, head, first), x.strides.row, matrix.rows, matrix.columns, out);
+    }
+  });
+}
+
+std::vector<Block> blocks(const std::vector<Sequence>& all, bool keys, int64_t heads) {
+  std::vector<Block> list;
+  int64_t longest = 0;
+  for (const auto& s : all) longest = std::max(longest, keys ? s.lk : s.lq);
+  const int64_t count = (longest + kBlockRows - 1) / kBlockRows;
+  for (int64_t n = 0; n < count; ++n) {
+    const int64_t begin = (keys ? n : count - 1 - n) * kBlockRows;  // causal: late queries, early keys cost most
+    for (size_t i = 0; i < all.size(); ++i) {
+      const int64_t length = keys ? all[i].lk : all[i].lq;
+      if (begin >= length) continue;
+      for (int64_t h = 0; h < heads; ++h) list.push_back({i, h, {begin, std::min(begin + kBlockRows, length)}});
+    }
+  }
+  return list;
+}
+
+}  // namespace gen::ops::flash::cpu

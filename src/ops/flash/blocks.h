@@ -1,0 +1,108 @@
+// How a problem is cut: sequences, blocks of rows, operands in float32.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "gen/core/parallel.h"
+#include "gen/ops/flash/problem.h"
+#include "ops/simd/kernels.h"
+
+namespace gen::ops::flash::cpu {
+
+/// Rows of a block: enough to use each load of the other operand often, few enough that a tile of scores stays in the
+/// second cache (48 x 256 floats: 48 KiB).
+inline constexpr int64_t kBlockRows = 48;
+inline constexpr int64_t kBlockColumns = 256;
+
+/// Floats on a cache line's boundary, not initialised.
+class Buffer {
+ public:
+  explicit Buffer(int64_t size = 0)
+      : data_(size > 0 ? static_cast<float*>(std::aligned_alloc(64, (static_cast<size_t>(size) * 4 + 127) / 64 * 64)) : nullptr) {
+    if (size > 0 && data_ == nullptr) throw std::bad_alloc();
+  }
+  float* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { std::free(p); }
+  };
+  std::unique_ptr<float[], Free> data_;
+};
+
+/// A tensor [B, H, L, D] or, packed, [total, H, D].
+struct View {
+  void* data = nullptr;
+  Strides strides;
+  DType dtype = DType::f32;
+
+  int64_t offset(int64_t b, int64_t h, int64_t row) const {
+    return b * strides.batch + h * strides.head + row * strides.row;
+  }
+  template <class T>
+  T* at(int64_t b, int64_t h, int64_t row) const {
+    return static_cast<T*>(data) + offset(b, h, row);
+  }
+};
+inline View view(const void* data, const Strides& strides, DType dtype) { return {const_cast<void*>(data), strides, dtype}; }
+
+/// One sequence of the batch.
+struct Sequence {
+  int64_t batch = 0;
+  int64_t lq = 0, lk = 0;
+  int64_t first_q = 0, first_k = 0;  ///< its first rows in a packed batch
+  Band band;
+};
+std::vector<Sequence> sequences(const Problem& problem);
+
+/// Rows [rows.begin, rows.end) of one head as float32: in place where they are that already, else converted into `room`
+/// (rows x dim floats).
+struct Rows {
+  const float* data;
+  int64_t ld;
+};
+Rows rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, float* room);
+/// Writes float32 rows, scaled, in the view's dtype.
+void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, const float* from,
+                int64_t ld, float scale);
+
+/// All rows of each sequence and head of a tensor as right operands: [L, D], or transposed [D, L].
+class PackedHeads {
+ public:
+  PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads, int64_t dim, bool transposed,
+              const simd::GemmKernels& kernels);
+  simd::PackedMatrix operator()(size_t sequence, int64_t head) const { return matrices_[sequence * heads_ + head]; }
+
+ private:
+  size_t heads_;
+  Buffer buffer_;
+  std::vector<simd::PackedMatrix> matrices_;
+};
+
+/// A block of rows of one head of one sequence.
+struct Block {
+  size_t sequence = 0;
+  int64_t head = 0;
+  Range rows;
+};
+/// All blocks of queries (or keys), the costliest of causal attention first.
+std::vector<Block> blocks(const std::vector<Sequence>& all, bool keys, int64_t heads);
+
+/// body(block, workspace) for every block, taken in turn by all threads; `make` makes each thread's workspace.
+template <class Make, class Body>
+void each_block(const std::vector<Block>& all, const Make& make, const Body& body) {
+  std::atomic<size_t> next{0};
+  parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
+    if (next.load() >= all.size()) return;
+    auto workspace = make();
+    for (size_t i = next++; i < all.size(); i = next++) body(all[i], workspace);
+  });
+}
+
+}  // namespace gen::ops::flash::cpu

@@ -1,0 +1,15 @@
+// Flash attention on the CPU: blockwise, in float32, never materialising [Lq, Lk] (Dao 2023, algorithms 1 and 2).
+#pragma once
+
+#include "gen/ops/flash/problem.h"
+
+namespace gen::ops::flash::cpu {
+
+/// Fills out and lse. Parallel over batch x heads x blocks of queries; blocks of keys that the band hides are skipped.
+void forward(const Problem& problem, const ForwardResult& result);
+
+/// Fills delta, grad_q, grad_k, grad_v and, where wanted, grad_bias. Deterministic whatever the number of threads: dK and dV
+/// are summed by block of keys, dQ by block of queries, dBias by block of the bias.
+void backward(const Problem& problem, const BackwardArguments& arguments);
+
+}  // namespace gen::ops::flash::cpu

@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <cmath>
+
+#include "ops/flash/cpu.h"
+#include "ops/flash/scores.h"
+
+namespace gen::ops::flash::cpu {
+namespace {
+
+/// Dao 2023, algorithm 1, with a block of queries outside and its blocks of keys inside.
+class Forward {
+ public:
+  Forward(const Problem& p, const ForwardResult& result, const simd::Kernels& kernels)
+      : p_(p),
+        result_(result),
+        gemm_(*kernels.gemm),
+        k_(*kernels.attention),
+        scores_(p, kernels),
+        sequences_(sequences(p)),
+        q_(view(p.q, p.q_strides, p.dtype)),
+        out_(view(result.out, result.out_strides, p.dtype)),
+        k_transposed_(view(p.k, p.k_strides, p.dtype), sequences_, true, p.kv_heads, p.dim, true, gemm_),
+        v_packed_(view(p.v, p.v_strides, p.dtype), sequences_, true, p.kv_heads, p.dim, false, gemm_),
+        ld_((p.dim + gemm_.grain - 1) / gemm_.grain * gemm_.grain) {}
+
+  void run() const {
+    each_block(blocks(sequences_, false, p_.heads), [&] { return Workspace(*this); },
+               [&](const Block& block, Workspace& w) { one_block(block, w); });
+  }
+
+ private:
+  struct Workspace {
+    explicit Workspace(const Forward& f)
+        : scores(kBlockRows * kBlockColumns),
+          factors(f.scores_.has_dropout() ? kBlockRows * kBlockColumns : 0),
+          out(kBlockRows * f.ld_),
+          q(kBlockRows * f.p_.dim) {}
+    Buffer scores, factors, out, q;
+    float max[kBlockRows], sum[kBlockRows], decay[kBlockRows];
+  };
+
+  void one_block(const Block& block, Workspace& w) const {
+    const auto& s = sequences_[block.sequence];
+    const int64_t rows = block.rows.end - block.rows.begin, kv_head = block.head / (p_.heads / p_.kv_heads);
+    const Rows q = rows_of(q_, s, s.first_q, block.head, block.rows, p_.dim, w.q.data());
+    std::fill_n(w.max, rows, -kInfinity);
+    std::fill_n(w.sum, rows, 0.0F);
+    std::fill_n(w.out.data(), rows * ld_, 0.0F);
+    const Range seen = s.band.columns(block.rows, s.lk);
+    for (int64_t j = seen.begin / gemm_.panel * gemm_.panel; j < seen.end; j += kBlockColumns) {
+      const Tile tile{.queries = block.rows, .keys = {j, std::min(j + kBlockColumns, seen.end)}};
+      attend(s, block.head, tile, q, k_transposed_(block.sequence, kv_head), v_packed_(block.sequence, kv_head), w);
+    }
+    finish(s, block, w);
+  }
+
+  void attend(const Sequence& s, int64_t head, const Tile& tile, const Rows& q, const simd::PackedMatrix& k_transposed,
+              const simd::PackedMatrix& v, Workspace& w) const {
+    const int64_t rows = tile.rows(), columns = tile.columns();
+    float* scores = w.scores.data();
+    gemm_.multiply(q.data, q.ld, k_transposed, 0, p_.dim, tile.keys.begin, columns, scores, kBlockColumns, rows, false);
+    float scale = p_.scale;
+    if (!scores_.plain(s, tile)) {
+      scores_.modify(s, head, tile, scores, nullptr);
+      scale = 1;
+    }
+    k_.softmax(scores, kBlockColumns, rows, columns, scale, w.max, w.sum, w.decay);
+    if (scores_.has_dropout()) {
+      scores_.dropout_factors(s, head, tile, w.factors.data());
+      k_.multiply(scores, w.factors.data(), kBlockColumns, rows, columns);
+    }
+    k_.scale_rows(w.out.data(), ld_, rows, ld_, w.decay);
+    gemm_.multiply(scores, kBlockColumns, v, tile.keys.begin, columns, 0, p_.dim, w.out.data(), ld_, rows, true);
+  }
+
+  void finish(const Sequence& s, const Block& block, Workspace& w) const {
+    const int64_t rows = block.rows.end - block.rows.begin;
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t row = s.first_q + block.rows.begin + i;
+      result_.lse[s.batch * result_.lse_batch_stride + block.head * result_.lse_head_stride + row] =
+          w.sum[i] > 0 ? w.max[i] + std::log(w.sum[i]) : -kInfinity;
+      w.decay[i] = w.sum[i] > 0 ? 1 / w.sum[i] : 0;
+    }
+    k_.scale_rows(w.out.data(), ld_, rows, ld_, w.decay);
+    store_rows(out_, s, s.first_q, block.head, block.rows, p_.dim, w.out.data(), ld_, 1);
+  }
+
+  const Problem& p_;
+  const ForwardResult& result_;
+  const simd::GemmKernels& gemm_;
+  const simd::AttentionKernels& k_;
+  Scores scores_;
+  std::vector<Sequence> sequences_;
+  View q_, out_;
+  PackedHeads k_transposed_, v_packed_;
+  int64_t ld_;
+};
+
+}  // namespace
+
+void forward(const Problem& problem, const ForwardResult& result) {
+  Forward(problem, result, simd::kernels()).run();
+}
+
+}  // namespace gen::ops::flash::cpu
