@@ -95,9 +95,11 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     throw ShapeError(
         fmt::format("attention: expected q [B, H, Lq, D] and k, v [B, H, Lk, D], got q [{}], k [{}], v [{}]",
                     fmt::join(q.sizes(), ", "), fmt::join(k.sizes(), ", "), fmt::join(v.sizes(), ", ")));
-  const bool fused = q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16) && q.numel() > 0;
+  const bool fused =
+      q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16) && q.numel() > 0;
   if (!fused)
-    return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false, scale);
+    return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false,
+                                            scale);
   const double s = scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(3))));
   return FusedAttention::apply(with_contiguous_rows(q), with_contiguous_rows(k), with_contiguous_rows(v), s);
 }

@@ -20,14 +20,16 @@ void check(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor
 bool plain(const at::Tensor& x) { return x.scalar_type() == at::kFloat && x.is_non_overlapping_and_dense(); }
 
 // True when our kernel took the work.
-bool update_on_cuda(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& values, double weight) {
+bool update_on_cuda(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& values,
+                    double weight) {
   static const auto launch = reinterpret_cast<EmaUpdateLauncher>(cuda_symbol(kEmaUpdateSymbol));
   if (launch == nullptr) return false;
   std::vector<float*> to;
   std::vector<const float*> from;
   std::vector<int64_t> sizes;
   for (size_t i = 0; i < averages.size(); ++i) {
-    if (!plain(averages[i]) || !plain(values[i]) || !averages[i].strides().equals(values[i].strides())) return false;
+    if (!plain(averages[i]) || !plain(values[i]) || !averages[i].strides().equals(values[i].strides()))
+      return false;
     to.push_back(averages[i].mutable_data_ptr<float>());
     from.push_back(values[i].data_ptr<float>());
     sizes.push_back(averages[i].numel());
@@ -41,7 +43,8 @@ bool update_on_cuda(const std::vector<at::Tensor>& averages, const std::vector<a
 
 }  // namespace
 
-void ema_update_(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& values, double weight) {
+void ema_update_(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& values,
+                 double weight) {
   check(averages, values);
   if (averages.empty()) return;
   torch::NoGradGuard no_grad;

@@ -52,7 +52,8 @@ using torch::autograd::variable_list;
 struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
   static Variable forward(AutogradContext* context, const Variable& x, const Variable& weight,
                           const Variable& bias, const std::optional<Variable>& maybe_skip,
-                          const std::optional<Variable>& maybe_shift, int64_t num_groups, double eps, bool silu) {
+                          const std::optional<Variable>& maybe_shift, int64_t num_groups, double eps,
+                          bool silu) {
     const Variable skip = maybe_skip.value_or(Variable()), shift = maybe_shift.value_or(Variable());
     cpu::GroupNormStatistics statistics;
     auto y = cpu::group_norm_forward(x, {num_groups, weight, bias, eps, silu, skip, shift}, statistics);
@@ -108,8 +109,8 @@ at::Tensor group_norm_silu(const at::Tensor& x, const GroupNormArgs& args) {
   const auto wants_grad = [](const at::Tensor& t) { return t.defined() && t.requires_grad(); };
   if (at::GradMode::is_enabled() && (wants_grad(x) || wants_grad(args.weight) || wants_grad(args.bias) ||
                                      wants_grad(args.skip) || wants_grad(args.shift)))
-    return GroupNormSilu::apply(x, args.weight, args.bias, present(args.skip), present(args.shift), args.num_groups,
-                                args.eps, args.silu);
+    return GroupNormSilu::apply(x, args.weight, args.bias, present(args.skip), present(args.shift),
+                                args.num_groups, args.eps, args.silu);
   cpu::GroupNormStatistics statistics;
   return cpu::group_norm_forward(x, args, statistics);
 }

@@ -4,19 +4,10 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <type_traits>
 
 #include "gen/core/check.h"
 #include "gen/core/parallel.h"
-
-// LibTorch's own BLAS (MKL), which works on one thread inside a parallel region.
-extern "C" {
-void sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k, const float* alpha,
-            const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c, const int* ldc);
-void dgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k, const double* alpha,
-            const double* a, const int* lda, const double* b, const int* ldb, const double* beta, double* c,
-            const int* ldc);
-}
+#include "ops/matmul.h"
 
 namespace gen {
 namespace {
@@ -48,52 +39,54 @@ at::Tensor composed(const at::Tensor& x, at::TensorList weights, at::TensorList 
   return h;
 }
 
-// Row-major C [m, n] = op(A) op(B) + beta C by one thread; lda, ldb, ldc are row lengths. BLAS counts by columns, so it
-// is given C^T = op(B)^T op(A)^T.
-template <class T>
-void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
-          int64_t ldb, T beta, T* c, int64_t ldc) {
-  const char ta = transpose_a ? 'T' : 'N', tb = transpose_b ? 'T' : 'N';
-  const auto i = [](int64_t value) { return static_cast<int>(value); };
-  const int m_ = i(m), n_ = i(n), k_ = i(k), lda_ = i(lda), ldb_ = i(ldb), ldc_ = i(ldc);
-  const T one = 1;
-  if constexpr (std::is_same_v<T, float>)
-    sgemm_(&tb, &ta, &n_, &m_, &k_, &one, b, &ldb_, a, &lda_, &beta, c, &ldc_);
-  else
-    dgemm_(&tb, &ta, &n_, &m_, &k_, &one, b, &ldb_, a, &lda_, &beta, c, &ldc_);
-}
+using ops::cpu::PackedRight;
+using ops::cpu::RightMatrix;
 
 // h = h + bias in every row, and relu of that where it is asked for.
-template <class T>
-void add_bias(T* __restrict h, const T* __restrict bias, int64_t rows, int64_t columns, bool relu) {
-  for (int64_t r = 0; r < rows; ++r, h += columns) {
-    if (relu)
-      for (int64_t c = 0; c < columns; ++c) h[c] = h[c] + bias[c] > T(0) ? h[c] + bias[c] : T(0);
-    else
-      for (int64_t c = 0; c < columns; ++c) h[c] += bias[c];
-  }
+void add_bias(float* h, const float* bias, int64_t rows, int64_t columns, bool relu) {
+  constexpr int64_t kWorthAThread = 1 << 14;
+  parallel_for(0, rows, std::max<int64_t>(1, kWorthAThread / columns), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* __restrict row = h + r * columns;
+      if (relu)
+        for (int64_t c = 0; c < columns; ++c) row[c] = row[c] + bias[c] > 0 ? row[c] + bias[c] : 0.0F;
+      else
+        for (int64_t c = 0; c < columns; ++c) row[c] += bias[c];
+    }
+  });
 }
 
 // g = 0 where the ReLU's output h was 0.
-template <class T>
-void relu_gradient(T* __restrict g, const T* __restrict h, int64_t n) {
+void relu_gradient(float* __restrict g, const float* __restrict h, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
-    const T passed = g[i];  // read in any case, so that the loop becomes vector code
-    g[i] = h[i] > T(0) ? passed : T(0);
+    const float passed = g[i];  // read in any case, so that the loop becomes vector code
+    g[i] = h[i] > 0 ? passed : 0.0F;
   }
 }
 
-template <class T>
-void sum_rows(const T* __restrict g, int64_t rows, int64_t columns, T* __restrict sum) {
-  std::fill_n(sum, columns, T(0));
+void sum_rows(const float* __restrict g, int64_t rows, int64_t columns, float* __restrict sum) {
+  std::fill_n(sum, columns, 0.0F);
   for (int64_t r = 0; r < rows; ++r, g += columns)
     for (int64_t c = 0; c < columns; ++c) sum[c] += g[c];
 }
 
-template <class T>
-T* data(const at::Tensor& x) {
-  return x.data_ptr<T>();
+// The sum of shares [count, ...] over the pieces, in their order.
+at::Tensor add_up(const at::Tensor& shares) {
+  if (shares.size(0) == 1) return shares[0];
+  constexpr int64_t kWorthAThread = 1 << 13;
+  const auto sum = at::empty(shares.sizes().slice(1), shares.options());
+  const int64_t n = sum.numel(), count = shares.size(0);
+  const float* from = shares.data_ptr<float>();
+  float* to = sum.data_ptr<float>();
+  parallel_for(0, n, kWorthAThread, [&](int64_t begin, int64_t end) {
+    std::copy(from + begin, from + end, to + begin);
+    for (int64_t piece = 1; piece < count; ++piece)
+      for (int64_t i = begin; i < end; ++i) to[i] += from[piece * n + i];
+  });
+  return sum;
 }
+
+float* data(const at::Tensor& x) { return x.data_ptr<float>(); }
 
 // The batch in pieces of at least 64 rows, each of which one thread takes through all layers: its activations stay in
 // cache, and threads meet once instead of at every product. Wide layers come as one piece, because there each product
@@ -118,35 +111,62 @@ struct Pieces {
   }
 };
 
+// The weights as right operands of each layer's product: W^T on the way forward, W on the way back. They are packed
+// once for all pieces; where the batch is one piece, each product packs what it needs.
+class LayerProducts {
+ public:
+  LayerProducts(at::TensorList weights, bool forward, const Pieces& pieces) : forward_(forward) {
+    for (const auto& w : weights) {
+      const int64_t in = w.size(1), out = w.size(0);
+      const RightMatrix& b = matrices_.emplace_back(RightMatrix{data(w), in, /*transposed=*/forward});
+      sizes_.emplace_back(in, out);
+      if (pieces.count > 1) packed_.emplace_back(b, forward ? in : out, forward ? out : in);
+    }
+  }
+  // y [rows, out] = x [rows, in] W^T, or dx [rows, in] = dy [rows, out] W.
+  void operator()(size_t layer, const float* x, float* y, int64_t rows) const {
+    const auto [in, out] = sizes_[layer];
+    const int64_t k = forward_ ? in : out, n = forward_ ? out : in;
+    if (packed_.empty())
+      ops::cpu::matmul({x, k}, matrices_[layer], y, n, rows, n, k);
+    else
+      packed_[layer].multiply({x, k}, y, n, rows);
+  }
+
+ private:
+  bool forward_;
+  std::vector<RightMatrix> matrices_;
+  std::vector<std::pair<int64_t, int64_t>> sizes_;
+  std::vector<PackedRight> packed_;
+};
+
 // Writes relu(x W^T + b) of each layer (the last without relu) into activations[i + 1], with x = activations[0].
-template <class T>
-void forward_piece(const variable_list& activations, at::TensorList weights, at::TensorList biases, int64_t first,
-                   int64_t rows) {
-  for (size_t i = 0; i < weights.size(); ++i) {
-    const int64_t in = weights[i].size(1), out = weights[i].size(0);
-    T* h = data<T>(activations[i + 1]) + first * out;
-    const T* bias = data<T>(biases[i]);
-    gemm<T>(false, true, rows, out, in, data<T>(activations[i]) + first * in, in, data<T>(weights[i]), in, T(0), h, out);
-    add_bias(h, bias, rows, out, /*relu=*/i + 1 < weights.size());
+void forward_piece(const variable_list& activations, const LayerProducts& products, at::TensorList biases,
+                   int64_t first, int64_t rows) {
+  for (size_t i = 0; i < biases.size(); ++i) {
+    const int64_t in = activations[i].size(1), out = activations[i + 1].size(1);
+    float* h = data(activations[i + 1]) + first * out;
+    products(i, data(activations[i]) + first * in, h, rows);
+    add_bias(h, data(biases[i]), rows, out, /*relu=*/i + 1 < biases.size());
   }
 }
 
 // From dL/dy: the piece's share of every weight's and bias' gradient, and dL/dx where it is wanted.
-template <class T>
-void backward_piece(const variable_list& activations, at::TensorList weights, const at::Tensor& grad_y,
-                    const variable_list& weight_shares, const variable_list& bias_shares, const at::Tensor& grad_x,
-                    int64_t piece, int64_t first, int64_t rows) {
-  std::vector<T> here, below;  // dL/d(output of layer i), dL/d(its input)
-  const T* g = data<T>(grad_y) + first * grad_y.size(1);
-  for (size_t i = weights.size(); i-- > 0;) {
-    const int64_t in = weights[i].size(1), out = weights[i].size(0);
-    const T* input = data<T>(activations[i]) + first * in;
-    gemm<T>(true, false, out, in, rows, g, out, input, in, T(0), data<T>(weight_shares[i]) + piece * out * in, in);
-    sum_rows(g, rows, out, data<T>(bias_shares[i]) + piece * out);
+void backward_piece(const variable_list& activations, const LayerProducts& products, const at::Tensor& grad_y,
+                    const variable_list& weight_shares, const variable_list& bias_shares,
+                    const at::Tensor& grad_x, int64_t piece, int64_t first, int64_t rows) {
+  int64_t widest = 0;
+  for (const auto& activation : activations) widest = std::max(widest, activation.size(1));
+  ops::cpu::Buffer here(rows * widest), below(rows * widest);  // dL/d(output of layer i), dL/d(its input)
+  const float* g = data(grad_y) + first * grad_y.size(1);
+  for (size_t i = activations.size(); i-- > 0;) {
+    const int64_t in = activations[i].size(1), out = bias_shares[i].size(1);
+    const float* input = data(activations[i]) + first * in;
+    ops::cpu::matmul({g, 1, out}, {input, in}, data(weight_shares[i]) + piece * out * in, in, out, in, rows);
+    sum_rows(g, rows, out, data(bias_shares[i]) + piece * out);
     if (i == 0 && !grad_x.defined()) return;
-    below.resize(static_cast<size_t>(rows * in));
-    T* to = i == 0 ? data<T>(grad_x) + first * in : below.data();
-    gemm<T>(false, false, rows, in, out, g, out, data<T>(weights[i]), in, T(0), to, in);
+    float* to = i == 0 ? data(grad_x) + first * in : below.data();
+    products(i, g, to, rows);
     if (i == 0) return;
     relu_gradient(to, input, rows * in);  // input = relu(.)
     std::swap(here, below);
@@ -165,10 +185,10 @@ struct ReluMlp : torch::autograd::Function<ReluMlp> {
       biases.push_back(inputs[2 * i + 2]);
       activations.push_back(at::empty({inputs[0].size(0), weights[i].size(0)}, inputs[0].options()));
     }
-    AT_DISPATCH_FLOATING_TYPES(inputs[0].scalar_type(), "relu_mlp", [&] {
-      Pieces(inputs[0], weights).each([&](int64_t, int64_t first, int64_t rows) {
-        forward_piece<scalar_t>(activations, weights, biases, first, rows);
-      });
+    const Pieces pieces(inputs[0], weights);
+    const LayerProducts products(weights, /*forward=*/true, pieces);
+    pieces.each([&](int64_t, int64_t first, int64_t rows) {
+      forward_piece(activations, products, biases, first, rows);
     });
     const auto y = activations.back();
     activations.back() = weights.front();
@@ -191,15 +211,15 @@ struct ReluMlp : torch::autograd::Function<ReluMlp> {
       bias_shares.push_back(at::empty({pieces.count, w.size(0)}, w.options()));
     }
     const auto grad_x = context->needs_input_grad(0) ? at::empty_like(saved[0]) : at::Tensor();
-    AT_DISPATCH_FLOATING_TYPES(g.scalar_type(), "relu_mlp_backward", [&] {
-      pieces.each([&](int64_t piece, int64_t first, int64_t rows) {
-        backward_piece<scalar_t>(activations, weights, g, weight_shares, bias_shares, grad_x, piece, first, rows);
-      });
+    const LayerProducts products(weights, /*forward=*/false, pieces);
+    pieces.each([&](int64_t piece, int64_t first, int64_t rows) {
+      backward_piece(activations, products, g, weight_shares, bias_shares, grad_x, piece, first, rows);
     });
     variable_list gradients{grad_x};
-    for (size_t i = 0; i < weights.size(); ++i)
-      for (const auto& shares : {weight_shares[i], bias_shares[i]})
-        gradients.push_back(pieces.count == 1 ? shares[0] : shares.sum(0));
+    for (size_t i = 0; i < weights.size(); ++i) {
+      gradients.push_back(add_up(weight_shares[i]));
+      gradients.push_back(add_up(bias_shares[i]));
+    }
     return gradients;
   }
 };
@@ -209,7 +229,7 @@ struct ReluMlp : torch::autograd::Function<ReluMlp> {
 at::Tensor relu_mlp(const at::Tensor& x, at::TensorList weights, at::TensorList biases) {
   check_shapes(x, weights, biases);
   const auto dtype = x.scalar_type();
-  bool fused = x.is_cpu() && (dtype == at::kFloat || dtype == at::kDouble) && !at::autocast::is_autocast_enabled(at::kCPU);
+  bool fused = x.is_cpu() && dtype == at::kFloat && !at::autocast::is_autocast_enabled(at::kCPU);
   for (size_t i = 0; i < weights.size(); ++i)
     fused = fused && weights[i].scalar_type() == dtype && biases[i].scalar_type() == dtype;
   if (!fused) return composed(x, weights, biases);

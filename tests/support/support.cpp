@@ -71,6 +71,14 @@ double max_abs_diff(const at::Tensor& a, const at::Tensor& b) {
   return diff == diff ? diff : std::numeric_limits<double>::infinity();
 }
 
+double relative_error(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.sizes().equals(b.sizes())) return std::numeric_limits<double>::infinity();
+  const auto wide = a.to(at::kDouble), expected = b.to(at::kDouble);
+  const double error = (wide - expected).norm().item<double>(), size = expected.norm().item<double>();
+  if (!std::isfinite(error)) return std::numeric_limits<double>::infinity();
+  return size > 0 ? error / size : error;
+}
+
 double tolerance(at::ScalarType dtype) {
   switch (dtype) {
     case at::kDouble:

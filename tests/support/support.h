@@ -39,6 +39,8 @@ CommandResult run_command(const std::vector<std::string>& argv, const std::vecto
 
 /// Largest |a - b|; infinity where shapes differ or either is not finite.
 double max_abs_diff(const at::Tensor& a, const at::Tensor& b);
+/// |a - b| / |b| in Frobenius norms, in float64; infinity where shapes differ or a is not finite.
+double relative_error(const at::Tensor& a, const at::Tensor& b);
 /// rtol = atol for a dtype: float64 1e-9, float32 1e-5, bfloat16 2e-2, float16 2e-3.
 double tolerance(at::ScalarType dtype);
 

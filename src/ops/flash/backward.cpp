@@ -51,16 +51,21 @@ class Backward {
 
   void compute_delta() const {
     const View out = view(a_.forward.out, a_.forward.out_strides, p_.dtype);
-    each_block(blocks(all_, false, p_.heads), [&] { return Workspace(*this); }, [&](const Block& block, Workspace& w) {
-      const auto& s = all_[block.sequence];
-      const Rows o = rows_of(out, s, s.first_q, block.head, block.rows, p_.dim, w.first.data());
-      const Rows g = rows_of(grad_, s, s.first_q, block.head, block.rows, p_.dim, w.second.data());
-      for (int64_t i = 0; i < block.rows.end - block.rows.begin; ++i) {
-        float sum = 0;
-        for (int64_t d = 0; d < p_.dim; ++d) sum += o.data[i * o.ld + d] * g.data[i * g.ld + d];
-        a_.delta[statistic(s, block.head, block.rows.begin + i)] = sum;
-      }
-    });
+    each_block(
+        blocks(all_, false, p_.heads), [&] { return Workspace(*this); },
+        [&](const Block& block, Workspace& w) {
+          const auto& s = all_[block.sequence];
+          const simd::LeftMatrix o =
+              rows_of(out, s, s.first_q, block.head, block.rows, p_.dim, w.first.data());
+          const simd::LeftMatrix g =
+              rows_of(grad_, s, s.first_q, block.head, block.rows, p_.dim, w.second.data());
+          for (int64_t i = 0; i < block.rows.end - block.rows.begin; ++i) {
+            float sum = 0;
+            for (int64_t d = 0; d < p_.dim; ++d)
+              sum += o.data[i * o.row_stride + d] * g.data[i * g.row_stride + d];
+            a_.delta[statistic(s, block.head, block.rows.begin + i)] = sum;
+          }
+        });
   }
 
   /// From raw products q k^T in w.scores and dO v^T in w.grads: P (after dropout where `dropped`) and dS in their places.
@@ -93,26 +98,31 @@ class Backward {
     const PackedHeads v_transposed(value_, all_, true, p_.kv_heads, p_.dim, true, gemm_);
     const PackedHeads k_packed(key_, all_, true, p_.kv_heads, p_.dim, false, gemm_);
     const View grad_q = view(a_.grad_q, a_.grad_q_strides, p_.dtype);
-    each_block(blocks(all_, false, p_.heads), [&] { return Workspace(*this); }, [&](const Block& block, Workspace& w) {
-      const auto& s = all_[block.sequence];
-      const int64_t rows = block.rows.end - block.rows.begin, kv_head = block.head / (p_.heads / p_.kv_heads);
-      const Rows q = rows_of(q_, s, s.first_q, block.head, block.rows, p_.dim, w.first.data());
-      const Rows g = rows_of(grad_, s, s.first_q, block.head, block.rows, p_.dim, w.second.data());
-      std::fill_n(w.sum.data(), rows * ld_, 0.0F);
-      const Range seen = s.band.columns(block.rows, s.lk);
-      for (int64_t j = seen.begin / gemm_.panel * gemm_.panel; j < seen.end; j += kBlockColumns) {
-        const Tile tile{.queries = block.rows, .keys = {j, std::min(j + kBlockColumns, seen.end)}};
-        const int64_t n = tile.columns();
-        gemm_.multiply(q.data, q.ld, k_transposed(block.sequence, kv_head), 0, p_.dim, j, n, w.scores.data(),
-                       kBlockColumns, rows, false);
-        gemm_.multiply(g.data, g.ld, v_transposed(block.sequence, kv_head), 0, p_.dim, j, n, w.grads.data(),
-                       kBlockColumns, rows, false);
-        gradients(s, block.head, tile, /*dropped=*/false, w);
-        gemm_.multiply(w.grads.data(), kBlockColumns, k_packed(block.sequence, kv_head), j, n, 0, p_.dim, w.sum.data(),
-                       ld_, rows, true);
-      }
-      store_rows(grad_q, s, s.first_q, block.head, block.rows, p_.dim, w.sum.data(), ld_, p_.scale);
-    });
+    each_block(
+        blocks(all_, false, p_.heads), [&] { return Workspace(*this); },
+        [&](const Block& block, Workspace& w) {
+          const auto& s = all_[block.sequence];
+          const int64_t rows = block.rows.end - block.rows.begin,
+                        kv_head = block.head / (p_.heads / p_.kv_heads);
+          const simd::LeftMatrix q =
+              rows_of(q_, s, s.first_q, block.head, block.rows, p_.dim, w.first.data());
+          const simd::LeftMatrix g =
+              rows_of(grad_, s, s.first_q, block.head, block.rows, p_.dim, w.second.data());
+          std::fill_n(w.sum.data(), rows * ld_, 0.0F);
+          const Range seen = s.band.columns(block.rows, s.lk);
+          for (int64_t j = seen.begin / gemm_.panel * gemm_.panel; j < seen.end; j += kBlockColumns) {
+            const Tile tile{.queries = block.rows, .keys = {j, std::min(j + kBlockColumns, seen.end)}};
+            const int64_t n = tile.columns();
+            gemm_.multiply(q, k_transposed(block.sequence, kv_head), 0, p_.dim, j, whole_panels(gemm_, n),
+                           w.scores.data(), kBlockColumns, rows, false);
+            gemm_.multiply(g, v_transposed(block.sequence, kv_head), 0, p_.dim, j, whole_panels(gemm_, n),
+                           w.grads.data(), kBlockColumns, rows, false);
+            gradients(s, block.head, tile, /*dropped=*/false, w);
+            gemm_.multiply({w.grads.data(), kBlockColumns}, k_packed(block.sequence, kv_head), j, n, 0, ld_,
+                           w.sum.data(), ld_, rows, true);
+          }
+          store_rows(grad_q, s, s.first_q, block.head, block.rows, p_.dim, w.sum.data(), ld_, p_.scale);
+        });
   }
 
   /// dK and dV, a block of keys at a time, over the heads that share it: tiles are transposed.
@@ -124,31 +134,37 @@ class Backward {
     const View grad_k = view(a_.grad_k, a_.grad_k_strides, p_.dtype);
     const View grad_v = view(a_.grad_v, a_.grad_v_strides, p_.dtype);
     const int64_t group = p_.heads / p_.kv_heads;
-    each_block(blocks(all_, true, p_.kv_heads), [&] { return Workspace(*this); }, [&](const Block& block, Workspace& w) {
-      const auto& s = all_[block.sequence];
-      const int64_t rows = block.rows.end - block.rows.begin;
-      const Rows k = rows_of(key_, s, s.first_k, block.head, block.rows, p_.dim, w.first.data());
-      const Rows v = rows_of(value_, s, s.first_k, block.head, block.rows, p_.dim, w.second.data());
-      std::fill_n(w.sum.data(), rows * ld_, 0.0F);
-      std::fill_n(w.other_sum.data(), rows * ld_, 0.0F);
-      const Range seeing = s.band.rows(block.rows, s.lq);
-      for (int64_t head = block.head * group; head < (block.head + 1) * group; ++head)
-        for (int64_t i = seeing.begin / gemm_.panel * gemm_.panel; i < seeing.end; i += kBlockColumns) {
-          const Tile tile{.queries = {i, std::min(i + kBlockColumns, seeing.end)}, .keys = block.rows, .transposed = true};
-          const int64_t n = tile.columns();
-          gemm_.multiply(k.data, k.ld, q_transposed(block.sequence, head), 0, p_.dim, i, n, w.scores.data(),
-                         kBlockColumns, rows, false);
-          gemm_.multiply(v.data, v.ld, g_transposed(block.sequence, head), 0, p_.dim, i, n, w.grads.data(),
-                         kBlockColumns, rows, false);
-          gradients(s, head, tile, /*dropped=*/true, w);
-          gemm_.multiply(w.scores.data(), kBlockColumns, g_packed(block.sequence, head), i, n, 0, p_.dim,
-                         w.other_sum.data(), ld_, rows, true);
-          gemm_.multiply(w.grads.data(), kBlockColumns, q_packed(block.sequence, head), i, n, 0, p_.dim, w.sum.data(),
-                         ld_, rows, true);
-        }
-      store_rows(grad_k, s, s.first_k, block.head, block.rows, p_.dim, w.sum.data(), ld_, p_.scale);
-      store_rows(grad_v, s, s.first_k, block.head, block.rows, p_.dim, w.other_sum.data(), ld_, 1);
-    });
+    each_block(
+        blocks(all_, true, p_.kv_heads), [&] { return Workspace(*this); },
+        [&](const Block& block, Workspace& w) {
+          const auto& s = all_[block.sequence];
+          const int64_t rows = block.rows.end - block.rows.begin;
+          const simd::LeftMatrix k =
+              rows_of(key_, s, s.first_k, block.head, block.rows, p_.dim, w.first.data());
+          const simd::LeftMatrix v =
+              rows_of(value_, s, s.first_k, block.head, block.rows, p_.dim, w.second.data());
+          std::fill_n(w.sum.data(), rows * ld_, 0.0F);
+          std::fill_n(w.other_sum.data(), rows * ld_, 0.0F);
+          const Range seeing = s.band.rows(block.rows, s.lq);
+          for (int64_t head = block.head * group; head < (block.head + 1) * group; ++head)
+            for (int64_t i = seeing.begin / gemm_.panel * gemm_.panel; i < seeing.end; i += kBlockColumns) {
+              const Tile tile{.queries = {i, std::min(i + kBlockColumns, seeing.end)},
+                              .keys = block.rows,
+                              .transposed = true};
+              const int64_t n = tile.columns();
+              gemm_.multiply(k, q_transposed(block.sequence, head), 0, p_.dim, i, whole_panels(gemm_, n),
+                             w.scores.data(), kBlockColumns, rows, false);
+              gemm_.multiply(v, g_transposed(block.sequence, head), 0, p_.dim, i, whole_panels(gemm_, n),
+                             w.grads.data(), kBlockColumns, rows, false);
+              gradients(s, head, tile, /*dropped=*/true, w);
+              gemm_.multiply({w.scores.data(), kBlockColumns}, g_packed(block.sequence, head), i, n, 0, ld_,
+                             w.other_sum.data(), ld_, rows, true);
+              gemm_.multiply({w.grads.data(), kBlockColumns}, q_packed(block.sequence, head), i, n, 0, ld_,
+                             w.sum.data(), ld_, rows, true);
+            }
+          store_rows(grad_k, s, s.first_k, block.head, block.rows, p_.dim, w.sum.data(), ld_, p_.scale);
+          store_rows(grad_v, s, s.first_k, block.head, block.rows, p_.dim, w.other_sum.data(), ld_, 1);
+        });
   }
 
   const Problem& p_;

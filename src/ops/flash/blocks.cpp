@@ -38,7 +38,8 @@ std::vector<Sequence> sequences(const Problem& p) {
   return all;
 }
 
-Rows rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, float* room) {
+simd::LeftMatrix rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows,
+                         int64_t dim, float* room) {
   const int64_t row = first + rows.begin;
   if (x.dtype == DType::f32) return {x.at<const float>(s.batch, head, row), x.strides.row};
   for (int64_t i = 0; i < rows.end - rows.begin; ++i) {
@@ -48,8 +49,8 @@ Rows rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Rang
   return {room, dim};
 }
 
-void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, const float* from,
-                int64_t ld, float scale) {
+void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim,
+                const float* from, int64_t ld, float scale) {
   for (int64_t i = 0; i < rows.end - rows.begin; ++i, from += ld) {
     const int64_t row = first + rows.begin + i;
     if (x.dtype == DType::f32) {
@@ -62,8 +63,8 @@ void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, R
   }
 }
 
-PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads, int64_t dim,
-                         bool transposed, const simd::GemmKernels& kernels)
+PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads,
+                         int64_t dim, bool transposed, const simd::GemmKernels& kernels)
     : heads_(static_cast<size_t>(heads)) {
   int64_t total = 0;
   std::vector<int64_t> offsets;
@@ -71,7 +72,8 @@ PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool k
     for (int64_t h = 0; h < heads; ++h) {
       const int64_t length = keys ? s.lk : s.lq;
       offsets.push_back(total);
-      matrices_.push_back(transposed ? simd::PackedMatrix{nullptr, dim, length} : simd::PackedMatrix{nullptr, length, dim});
+      matrices_.push_back(transposed ? simd::PackedMatrix{nullptr, dim, length}
+                                     : simd::PackedMatrix{nullptr, length, dim});
       total += (packed_size(kernels, matrices_.back().rows, matrices_.back().columns) + 15) / 16 * 16;
     }
   buffer_ = Buffer(total);
@@ -83,8 +85,8 @@ PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool k
       const auto& s = all[static_cast<size_t>(i / heads)];
       const int64_t first = keys ? s.first_k : s.first_q, head = i % heads;
       if (x.dtype == DType::f32)
-        (transposed ? kernels.pack_transposed : kernels.pack)(x.at<const float>(s.batch, head, first), x.strides.row,
-                                                              matrix.rows, matrix.columns, out);
+        (transposed ? kernels.pack_transposed : kernels.pack)(
+            x.at<const float>(s.batch, head, first), x.strides.row, matrix.rows, matrix.columns, out);
       else
         (transposed ? kernels.pack_transposed_bf16 : kernels.pack_bf16)(
             x.at<const uint16_t>(s.batch, head, first), x.strides.row, matrix.rows, matrix.columns, out);
@@ -98,11 +100,13 @@ std::vector<Block> blocks(const std::vector<Sequence>& all, bool keys, int64_t h
   for (const auto& s : all) longest = std::max(longest, keys ? s.lk : s.lq);
   const int64_t count = (longest + kBlockRows - 1) / kBlockRows;
   for (int64_t n = 0; n < count; ++n) {
-    const int64_t begin = (keys ? n : count - 1 - n) * kBlockRows;  // causal: late queries, early keys cost most
+    const int64_t begin =
+        (keys ? n : count - 1 - n) * kBlockRows;  // causal: late queries, early keys cost most
     for (size_t i = 0; i < all.size(); ++i) {
       const int64_t length = keys ? all[i].lk : all[i].lq;
       if (begin >= length) continue;
-      for (int64_t h = 0; h < heads; ++h) list.push_back({i, h, {begin, std::min(begin + kBlockRows, length)}});
+      for (int64_t h = 0; h < heads; ++h)
+        list.push_back({i, h, {begin, std::min(begin + kBlockRows, length)}});
     }
   }
   return list;

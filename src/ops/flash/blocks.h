@@ -4,13 +4,11 @@
 #include <ATen/Parallel.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "gen/core/parallel.h"
 #include "gen/ops/flash/problem.h"
+#include "ops/buffer.h"
 #include "ops/simd/kernels.h"
 
 namespace gen::ops::flash::cpu {
@@ -20,21 +18,7 @@ namespace gen::ops::flash::cpu {
 inline constexpr int64_t kBlockRows = 48;
 inline constexpr int64_t kBlockColumns = 256;
 
-/// Floats on a cache line's boundary, not initialised.
-class Buffer {
- public:
-  explicit Buffer(int64_t size = 0)
-      : data_(size > 0 ? static_cast<float*>(std::aligned_alloc(64, (static_cast<size_t>(size) * 4 + 127) / 64 * 64)) : nullptr) {
-    if (size > 0 && data_ == nullptr) throw std::bad_alloc();
-  }
-  float* data() const { return data_.get(); }
-
- private:
-  struct Free {
-    void operator()(float* p) const { std::free(p); }
-  };
-  std::unique_ptr<float[], Free> data_;
-};
+using ops::cpu::Buffer;
 
 /// A tensor [B, H, L, D] or, packed, [total, H, D].
 struct View {
@@ -50,7 +34,9 @@ struct View {
     return static_cast<T*>(data) + offset(b, h, row);
   }
 };
-inline View view(const void* data, const Strides& strides, DType dtype) { return {const_cast<void*>(data), strides, dtype}; }
+inline View view(const void* data, const Strides& strides, DType dtype) {
+  return {const_cast<void*>(data), strides, dtype};
+}
 
 /// One sequence of the batch.
 struct Sequence {
@@ -63,21 +49,20 @@ std::vector<Sequence> sequences(const Problem& problem);
 
 /// Rows [rows.begin, rows.end) of one head as float32: in place where they are that already, else converted into `room`
 /// (rows x dim floats).
-struct Rows {
-  const float* data;
-  int64_t ld;
-};
-Rows rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, float* room);
+simd::LeftMatrix rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows,
+                         int64_t dim, float* room);
 /// Writes float32 rows, scaled, in the view's dtype.
-void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim, const float* from,
-                int64_t ld, float scale);
+void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim,
+                const float* from, int64_t ld, float scale);
 
 /// All rows of each sequence and head of a tensor as right operands: [L, D], or transposed [D, L].
 class PackedHeads {
  public:
-  PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads, int64_t dim, bool transposed,
-              const simd::GemmKernels& kernels);
-  simd::PackedMatrix operator()(size_t sequence, int64_t head) const { return matrices_[sequence * heads_ + head]; }
+  PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads, int64_t dim,
+              bool transposed, const simd::GemmKernels& kernels);
+  simd::PackedMatrix operator()(size_t sequence, int64_t head) const {
+    return matrices_[sequence * heads_ + head];
+  }
 
  private:
   size_t heads_;

@@ -24,8 +24,9 @@ class Forward {
         ld_((p.dim + gemm_.grain - 1) / gemm_.grain * gemm_.grain) {}
 
   void run() const {
-    each_block(blocks(sequences_, false, p_.heads), [&] { return Workspace(*this); },
-               [&](const Block& block, Workspace& w) { one_block(block, w); });
+    each_block(
+        blocks(sequences_, false, p_.heads), [&] { return Workspace(*this); },
+        [&](const Block& block, Workspace& w) { one_block(block, w); });
   }
 
  private:
@@ -42,23 +43,25 @@ class Forward {
   void one_block(const Block& block, Workspace& w) const {
     const auto& s = sequences_[block.sequence];
     const int64_t rows = block.rows.end - block.rows.begin, kv_head = block.head / (p_.heads / p_.kv_heads);
-    const Rows q = rows_of(q_, s, s.first_q, block.head, block.rows, p_.dim, w.q.data());
+    const simd::LeftMatrix q = rows_of(q_, s, s.first_q, block.head, block.rows, p_.dim, w.q.data());
     std::fill_n(w.max, rows, -kInfinity);
     std::fill_n(w.sum, rows, 0.0F);
     std::fill_n(w.out.data(), rows * ld_, 0.0F);
     const Range seen = s.band.columns(block.rows, s.lk);
     for (int64_t j = seen.begin / gemm_.panel * gemm_.panel; j < seen.end; j += kBlockColumns) {
       const Tile tile{.queries = block.rows, .keys = {j, std::min(j + kBlockColumns, seen.end)}};
-      attend(s, block.head, tile, q, k_transposed_(block.sequence, kv_head), v_packed_(block.sequence, kv_head), w);
+      attend(s, block.head, tile, q, k_transposed_(block.sequence, kv_head),
+             v_packed_(block.sequence, kv_head), w);
     }
     finish(s, block, w);
   }
 
-  void attend(const Sequence& s, int64_t head, const Tile& tile, const Rows& q, const simd::PackedMatrix& k_transposed,
-              const simd::PackedMatrix& v, Workspace& w) const {
+  void attend(const Sequence& s, int64_t head, const Tile& tile, const simd::LeftMatrix& q,
+              const simd::PackedMatrix& k_transposed, const simd::PackedMatrix& v, Workspace& w) const {
     const int64_t rows = tile.rows(), columns = tile.columns();
     float* scores = w.scores.data();
-    gemm_.multiply(q.data, q.ld, k_transposed, 0, p_.dim, tile.keys.begin, columns, scores, kBlockColumns, rows, false);
+    gemm_.multiply(q, k_transposed, 0, p_.dim, tile.keys.begin, whole_panels(gemm_, columns), scores,
+                   kBlockColumns, rows, false);
     float scale = p_.scale;
     if (!scores_.plain(s, tile)) {
       scores_.modify(s, head, tile, scores, nullptr);
@@ -70,7 +73,8 @@ class Forward {
       k_.multiply(scores, w.factors.data(), kBlockColumns, rows, columns);
     }
     k_.scale_rows(w.out.data(), ld_, rows, ld_, w.decay);
-    gemm_.multiply(scores, kBlockColumns, v, tile.keys.begin, columns, 0, p_.dim, w.out.data(), ld_, rows, true);
+    gemm_.multiply({scores, kBlockColumns}, v, tile.keys.begin, columns, 0, ld_, w.out.data(), ld_, rows,
+                   true);
   }
 
   void finish(const Sequence& s, const Block& block, Workspace& w) const {

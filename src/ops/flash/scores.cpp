@@ -24,8 +24,8 @@ float bias_value(const void* data, DType dtype, int64_t offset) {
 }  // namespace
 
 bool Scores::plain(const Sequence& s, const Tile& tile) const {
-  return p_.scale > 0 && p_.softcap <= 0 && p_.bias == nullptr && p_.alibi_slopes == nullptr && p_.key_mask == nullptr &&
-         s.band.covers(tile.queries, tile.keys);
+  return p_.scale > 0 && p_.softcap <= 0 && p_.bias == nullptr && p_.alibi_slopes == nullptr &&
+         p_.key_mask == nullptr && s.band.covers(tile.queries, tile.keys);
 }
 
 void Scores::modify(const Sequence& s, int64_t head, const Tile& tile, float* scores, float* slope) const {

@@ -71,7 +71,8 @@ inline F tanh(F x) {
 
 inline float exp_of(float x) { return exp_or_zero(splat(x))[0]; }
 
-void softmax(float* s, int64_t ld, int64_t rows, int64_t columns, float scale, float* max, float* sum, float* decay) {
+void softmax(float* s, int64_t ld, int64_t rows, int64_t columns, float scale, float* max, float* sum,
+             float* decay) {
   for (int64_t r = 0; r < rows; ++r, s += ld) {
     const float here = scale * row_maximum(s, columns);  // scale > 0
     const float m = here > max[r] ? here : max[r];
@@ -120,7 +121,8 @@ void scale_rows(float* x, int64_t ld, int64_t rows, int64_t columns, const float
 
 void multiply(float* x, const float* y, int64_t ld, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r, x += ld, y += ld)
-    for_lanes(columns, [&](int64_t c, auto lanes) { lanes.store(x + c, lanes.load(x + c) * lanes.load(y + c)); });
+    for_lanes(columns,
+              [&](int64_t c, auto lanes) { lanes.store(x + c, lanes.load(x + c) * lanes.load(y + c)); });
 }
 
 void softcap(float* s, float* slope, int64_t ld, int64_t rows, int64_t columns, float scale, float cap) {

@@ -15,10 +15,12 @@ constexpr int kRows = kLanes == 16 ? 6 : 4;
 
 using Half = float __attribute__((vector_size(4 * kGrain)));
 
-/// Row r of A starts at a + r * lda. `NV` vectors and, if `kTail`, a half one.
+/// `NV` vectors and, if `kTail`, a half one.
 template <int R, int NV, bool kTail>
-inline void tile(const float* a, int64_t lda, const float* b, int64_t k, float* c, int64_t ldc, bool accumulate) {
+inline void tile(const LeftMatrix& left, const float* b, int64_t k, float* c, int64_t ldc, bool accumulate) {
   constexpr int kWidth = NV * kLanes + (kTail ? kGrain : 0);
+  const float* a = left.data;
+  const int64_t lda = left.row_stride, step = left.column_stride;
   F sum[R][NV > 0 ? NV : 1] = {};
   Half half[R] = {};
   if (accumulate)
@@ -26,13 +28,13 @@ inline void tile(const float* a, int64_t lda, const float* b, int64_t k, float* 
       for (int v = 0; v < NV; ++v) sum[r][v] = load(c + r * ldc + v * kLanes);
       if constexpr (kTail) std::memcpy(&half[r], c + r * ldc + NV * kLanes, sizeof(Half));
     }
-  for (int64_t i = 0; i < k; ++i, b += kWidth) {
+  for (int64_t i = 0; i < k; ++i, b += kWidth, a += step) {
     F x[NV > 0 ? NV : 1];
     Half y = {};
     for (int v = 0; v < NV; ++v) x[v] = load(b + v * kLanes);
     if constexpr (kTail) std::memcpy(&y, b + NV * kLanes, sizeof(Half));
     for (int r = 0; r < R; ++r) {
-      const float s = a[r * lda + i];
+      const float s = a[r * lda];
       for (int v = 0; v < NV; ++v) sum[r][v] += s * x[v];
       if constexpr (kTail) half[r] += s * y;
     }
@@ -43,30 +45,31 @@ inline void tile(const float* a, int64_t lda, const float* b, int64_t k, float* 
   }
 }
 
+template <int R>
+struct Count {};
+
 template <int NV, bool kTail>
-void rows(const float* a, int64_t lda, const float* b, int64_t k, float* c, int64_t ldc, int64_t m, bool accumulate) {
-  for (; m >= kRows; m -= kRows, a += kRows * lda, c += kRows * ldc)
-    tile<kRows, NV, kTail>(a, lda, b, k, c, ldc, accumulate);
-  if constexpr (kRows > 4) {
-    if (m >= 4) {
-      tile<4, NV, kTail>(a, lda, b, k, c, ldc, accumulate);
-      m -= 4, a += 4 * lda, c += 4 * ldc;
-    }
-  }
-  if (m >= 2) {
-    tile<2, NV, kTail>(a, lda, b, k, c, ldc, accumulate);
-    m -= 2, a += 2 * lda, c += 2 * ldc;
-  }
-  if (m > 0) tile<1, NV, kTail>(a, lda, b, k, c, ldc, accumulate);
+void rows(LeftMatrix a, const float* b, int64_t k, float* c, int64_t ldc, int64_t m, bool accumulate) {
+  const auto next = [&]<int R>(Count<R>) {
+    tile<R, NV, kTail>(a, b, k, c, ldc, accumulate);
+    m -= R;
+    a.data += R * a.row_stride;
+    c += R * ldc;
+  };
+  while (m >= kRows) next(Count<kRows>{});
+  if constexpr (kRows > 4)
+    if (m >= 4) next(Count<4>{});
+  if (m >= 2) next(Count<2>{});
+  if (m > 0) next(Count<1>{});
 }
 
-using Rows = void (*)(const float*, int64_t, const float*, int64_t, float*, int64_t, int64_t, bool);
+using Rows = void (*)(LeftMatrix, const float*, int64_t, float*, int64_t, int64_t, bool);
 /// By the panel's width in grains.
 template <bool kHalves = (kGrain < kLanes)>
 constexpr Rows rows_of(int64_t grains) {
   if constexpr (kHalves) {
-    constexpr Rows table[] = {nullptr,        rows<0, true>, rows<1, false>, rows<1, true>, rows<2, false>,
-                              rows<2, true>,  rows<3, false>, rows<3, true>,  rows<4, false>};
+    constexpr Rows table[] = {nullptr,       rows<0, true>,  rows<1, false>, rows<1, true>, rows<2, false>,
+                              rows<2, true>, rows<3, false>, rows<3, true>,  rows<4, false>};
     return table[grains];
   } else {
     constexpr Rows table[] = {nullptr, rows<1, false>, rows<2, false>};
@@ -74,13 +77,32 @@ constexpr Rows rows_of(int64_t grains) {
   }
 }
 
-void multiply(const float* a, int64_t lda, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n, float* c,
-              int64_t ldc, int64_t m, bool accumulate) {
+/// C [m, width], where the panel is wider: by way of a strip that has room for all of it.
+void narrow(Rows compute, LeftMatrix a, const float* panel, int64_t k, float* c, int64_t ldc, int64_t m,
+            int64_t width, bool accumulate) {
+  float strip[kRows * kPanel];
+  for (int64_t i = 0; i < m; i += kRows, c += kRows * ldc, a.data += kRows * a.row_stride) {
+    const int64_t height = m - i < kRows ? m - i : kRows;
+    if (accumulate)
+      for (int64_t r = 0; r < height; ++r)
+        for (int64_t j = 0; j < width; ++j) strip[r * kPanel + j] = c[r * ldc + j];
+    compute(a, panel, k, strip, kPanel, height, accumulate);
+    for (int64_t r = 0; r < height; ++r)
+      for (int64_t j = 0; j < width; ++j) c[r * ldc + j] = strip[r * kPanel + j];
+  }
+}
+
+void multiply(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n,
+              float* c, int64_t ldc, int64_t m, bool accumulate) {
   for (int64_t j = n0; j < n0 + n; j += kPanel) {
     const int64_t stored = b.columns - j < kPanel ? (b.columns - j + kGrain - 1) / kGrain * kGrain : kPanel;
+    const int64_t width = n0 + n - j;
     const float* panel = b.data + j * b.rows + k0 * stored;
-    // A panel is computed whole: what lies beyond n is room that the caller gives.
-    rows_of(stored / kGrain)(a, lda, panel, k, c + (j - n0), ldc, m, accumulate);
+    const Rows compute = rows_of(stored / kGrain);
+    if (width < stored)
+      narrow(compute, a, panel, k, c + (j - n0), ldc, m, width, accumulate);
+    else
+      compute(a, panel, k, c + (j - n0), ldc, m, accumulate);
   }
 }
 
@@ -131,7 +153,7 @@ void pack_transposed(const T* x, int64_t ld, int64_t rows, int64_t columns, floa
 }  // namespace
 
 extern const GemmKernels kGemm;
-const GemmKernels kGemm{kPanel,     kGrain, multiply, pack<float>, pack<Bf16>, pack_transposed<float>,
-                        pack_transposed<Bf16>};
+const GemmKernels kGemm{
+    kPanel, kGrain, multiply, pack<float>, pack<Bf16>, pack_transposed<float>, pack_transposed<Bf16>};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

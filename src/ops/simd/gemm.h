@@ -12,13 +12,18 @@ struct PackedMatrix {
   int64_t rows = 0, columns = 0;
 };
 
+/// The left operand: element (i, p) is data[i * row_stride + p * column_stride], so a transposed matrix costs nothing.
+struct LeftMatrix {
+  const float* data;
+  int64_t row_stride, column_stride = 1;
+};
+
 struct GemmKernels {
   int64_t panel;  ///< columns that a panel holds
   int64_t grain;  ///< the last panel's width is a multiple of it
 
-  /// C [m, n] (+)= A [m, k] B[k0 : k0 + k, n0 : n0 + n]. A and C row-major with rows lda and ldc apart; n0 is a multiple
-  /// of `panel`. Columns of C up to n rounded up to `grain` are written.
-  void (*multiply)(const float* a, int64_t lda, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n,
+  /// C [m, n] (+)= A [m, k] B[k0 : k0 + k, n0 : n0 + n]. C is row-major with rows ldc apart; n0 is a multiple of `panel`.
+  void (*multiply)(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n,
                    float* c, int64_t ldc, int64_t m, bool accumulate);
   /// B = x [rows, columns], and B = x^T of x [columns, rows]; x's rows are `ld` apart, out holds packed_size() floats.
   void (*pack)(const float* x, int64_t ld, int64_t rows, int64_t columns, float* out);
@@ -26,6 +31,11 @@ struct GemmKernels {
   void (*pack_transposed)(const float* x, int64_t ld, int64_t rows, int64_t columns, float* out);
   void (*pack_transposed_bf16)(const uint16_t* x, int64_t ld, int64_t rows, int64_t columns, float* out);
 };
+
+/// n rounded up to panels: C then has room for the whole of the last one, which saves a copy.
+inline int64_t whole_panels(const GemmKernels& kernels, int64_t n) {
+  return (n + kernels.panel - 1) / kernels.panel * kernels.panel;
+}
 
 /// Floats that pack() and pack_transposed() fill.
 inline int64_t packed_size(const GemmKernels& kernels, int64_t rows, int64_t columns) {

@@ -54,6 +54,32 @@ TEST(ReluMlp, ValueAndEveryGradientMatchSeparateLayers) {
   }
 }
 
+// One piece, several pieces and a wide network; float32, which has kernels of its own.
+TEST(ReluMlp, Float32MatchesSeparateLayersInFloat64) {
+  torch::manual_seed(3);
+  struct Case {
+    int64_t rows;
+    std::vector<int64_t> sizes;
+  };
+  for (const auto& [rows, sizes] :
+       {Case{6, {3, 7, 2}}, Case{300, {1, 40, 130, 3}}, Case{70, {5, 400, 401, 9}}}) {
+    const auto mlp = make_mlp(sizes);
+    Mlp single;
+    for (const auto& w : mlp.weights) single.weights.push_back(w.detach().to(at::kFloat).requires_grad_());
+    for (const auto& b : mlp.biases) single.biases.push_back(b.detach().to(at::kFloat).requires_grad_());
+    const auto x = torch::randn({rows, sizes.front()}, at::kDouble).requires_grad_();
+    const auto probe = torch::randn({rows, sizes.back()}, at::kDouble);
+    const auto x_single = x.detach().to(at::kFloat).requires_grad_();
+    const auto y = relu_mlp(x_single, single.weights, single.biases);
+    const auto expected = reference(x, mlp);
+    EXPECT_LE(test::relative_error(y, expected), 1e-6) << rows;
+    const auto got = gradients(y, x_single, single, probe.to(at::kFloat));
+    const auto want = gradients(expected, x, mlp, probe);
+    for (size_t i = 0; i < got.size(); ++i)
+      EXPECT_LE(test::relative_error(got[i], want[i]), 2e-6) << rows << " rows, input " << i;
+  }
+}
+
 TEST(ReluMlp, LeavesItsInputAndTheGradientItIsGivenUnchanged) {
   torch::manual_seed(2);
   const auto mlp = make_mlp({2, 4, 3});
