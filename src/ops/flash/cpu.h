@@ -2,14 +2,16 @@
 #pragma once
 
 #include "gen/ops/flash/problem.h"
+#include "ops/simd/kernels.h"
 
 namespace gen::ops::flash::cpu {
 
 /// Fills out and lse. Parallel over batch x heads x blocks of queries; blocks of keys that the band hides are skipped.
-void forward(const Problem& problem, const ForwardResult& result);
+void forward(const Problem& problem, const ForwardResult& result,
+             const simd::Kernels& kernels = simd::kernels());
 
-/// Fills delta, grad_q, grad_k, grad_v and, where wanted, grad_bias. Deterministic whatever the number of threads: dK and dV
-/// are summed by block of keys, dQ by block of queries, dBias by block of the bias.
-void backward(const Problem& problem, const BackwardArguments& arguments);
+/// Fills delta, grad_q, grad_k, grad_v and, where wanted, grad_bias. Deterministic whatever the number of threads: dK and dV are summed by block of keys, dQ by block of queries, dBias by block of the bias.
+void backward(const Problem& problem, const BackwardArguments& arguments,
+              const simd::Kernels& kernels = simd::kernels());
 
 }  // namespace gen::ops::flash::cpu

@@ -102,8 +102,8 @@ class Forward {
 
 }  // namespace
 
-void forward(const Problem& problem, const ForwardResult& result) {
-  Forward(problem, result, simd::kernels()).run();
+void forward(const Problem& problem, const ForwardResult& result, const simd::Kernels& kernels) {
+  Forward(problem, result, kernels).run();
 }
 
 }  // namespace gen::ops::flash::cpu

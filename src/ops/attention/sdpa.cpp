@@ -1,0 +1,29 @@
+#include "ops/attention/sdpa.h"
+
+#include <ATen/Functions.h>
+
+namespace gen::ops {
+
+std::string sdpa_refusal(const AttentionCall& c) {
+  const auto& o = c.options;
+  if (c.is_packed() || c.used_k.defined()) return "expected a dense batch, got sequences of several lengths";
+  if (o.softcap > 0) return "expected no softcap, got one";
+  if (o.dropout > 0) return "expected no dropout (its mask is not ours), got some";
+  if (o.alibi_slopes.defined()) return "expected no alibi_slopes, got some";
+  if (o.window_left || (o.window_right && !o.causal)) return "expected no window, got one";
+  if (o.key_padding_mask.defined())
+    return "expected no key_padding_mask (a row that sees no key is not 0 there), got one";
+  if (o.causal && c.lq() != c.lk() && o.alignment != Alignment::top_left)
+    return "expected causal attention aligned top left where Lq and Lk differ, got bottom right";
+  if (o.causal && o.bias.defined()) return "expected causal or bias, got both";
+  return "";
+}
+
+at::Tensor sdpa_attention(const AttentionCall& c) {
+  std::optional<at::Tensor> bias;
+  if (c.options.bias.defined()) bias = c.options.bias.to(c.q.scalar_type());
+  return at::scaled_dot_product_attention(c.q, c.k, c.v, bias, /*dropout_p=*/0.0, c.options.causal, c.scale(),
+                                          /*enable_gqa=*/c.heads() != c.kv_heads());
+}
+
+}  // namespace gen::ops
