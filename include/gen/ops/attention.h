@@ -3,8 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <optional>
-#include <string>
+#include <utility>
 
 namespace gen::ops {
 
@@ -17,6 +18,10 @@ enum class Alignment { top_left, bottom_right };
 /// where it is beyond rounding and returns fused. `automatic` follows the environment's GEN_ATTENTION, else takes fused,
 /// or another path for what fused has no kernels for.
 enum class AttentionPath { automatic, fused, sdpa, reference, check };
+inline constexpr std::array kAttentionPaths{
+    std::pair{"auto", AttentionPath::automatic}, std::pair{"fused", AttentionPath::fused},
+    std::pair{"sdpa", AttentionPath::sdpa}, std::pair{"reference", AttentionPath::reference},
+    std::pair{"check", AttentionPath::check}};
 
 struct AttentionOptions {
   /// Of q k^T; default D^-1/2.
@@ -82,8 +87,5 @@ KeyValueCache make_key_value_cache(int64_t batch, int64_t kv_heads, int64_t capa
 /// No gradient, no key_padding_mask. Throws ShapeError where a sequence has no room left.
 at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             KeyValueCache& cache, const AttentionOptions& options = {});
-
-/// "auto", "fused", "sdpa", "reference" or "check"; throws ConfigError on another.
-AttentionPath attention_path(const std::string& name);
 
 }  // namespace gen::ops

@@ -30,8 +30,8 @@ at::Tensor AttentionBlock::forward(const at::Tensor& x) const {
   const auto heads = [&](const at::Tensor& y) {
     return y.view({B, H * W, heads_, options_.head_dim}).transpose(1, 2);
   };
-  h = ops::attention(heads(to_q_->forward(h)), heads(to_k_->forward(h)),
-                     heads(to_v_->forward(h)));  // [B, heads, HW, D]
+  h = ops::attention(heads(to_q_->forward(h)), heads(to_k_->forward(h)), heads(to_v_->forward(h)),
+                     {.path = options_.path});  // [B, heads, HW, D]
   h = to_out_->forward(h.transpose(1, 2).reshape({B, H * W, heads_ * options_.head_dim}));
   h = x + h.view({B, H, W, C}).permute({0, 3, 1, 2});
   return options_.output_scale_factor == 1 ? h : h / options_.output_scale_factor;

@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include "gen/ops/attention.h"
 #include "nn/layers.h"
 
 namespace gen {
@@ -11,6 +12,7 @@ struct AttentionBlockOptions {
   int64_t channels = 0, head_dim = 8;
   int64_t groups = 32;  ///< of the norm before it; 0: no norm
   double eps = 1e-5, output_scale_factor = 1;
+  ops::AttentionPath path = ops::AttentionPath::automatic;
 };
 
 class AttentionBlock final : public torch::nn::Module {

@@ -40,7 +40,8 @@ inline AttentionBlockOptions attention_options(const UNet2dOptions& o, const std
           .head_dim = o.head_dim(channels),
           .groups = is_skip(type) ? 32 : o.groups(channels),
           .eps = o.norm_eps,
-          .output_scale_factor = output_scale(type)};
+          .output_scale_factor = output_scale(type),
+          .path = o.attention};
 }
 
 /// A list of modules under `name`, made one by one so that their weights are drawn in the order of

@@ -107,11 +107,16 @@ void UNet2dOptions::visit(OptionVisitor& v) {
           "classes; null: the data's, where the model is conditioned on labels", {.min = 1, .max = 1 << 24});
   v.field("num_train_timesteps", num_train_timesteps, "learned time embedding: its number of times",
           {.min = 1, .max = 1 << 24});
+  v.choice("attention", attention, ops::kAttentionPaths,
+           "what computes attention: fused (our kernels), sdpa (torch's), reference (the definition), check "
+           "(fused "
+           "against reference); auto: GEN_ATTENTION, or the best that can");
   require_consistent(v, *this);
 }
 
 Json to_diffusers_config(const UNet2dOptions& options) {
   Json config = dump(options);
+  config.erase("attention");
   config["_class_name"] = "UNet2DModel";
   config["_diffusers_version"] = "0.42.1";
   std::map<std::string, Json> sorted;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gen/config/json.h"
+#include "gen/ops/attention.h"
 
 namespace gen {
 
@@ -37,6 +38,7 @@ struct UNet2dOptions {
   bool add_attention = true;
   std::optional<std::string> class_embed_type;
   std::optional<int64_t> num_class_embeds, num_train_timesteps;
+  ops::AttentionPath attention = ops::AttentionPath::automatic;  ///< ours, not a key of diffusers
 
   void visit(OptionVisitor& v);
 

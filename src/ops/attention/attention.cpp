@@ -3,8 +3,8 @@
 #include <ATen/Functions.h>
 #include <fmt/format.h>
 
-#include <array>
 #include <cstdlib>
+#include <string_view>
 
 #include "gen/core/error.h"
 #include "gen/core/log.h"
@@ -16,17 +16,19 @@
 namespace gen::ops {
 namespace {
 
-constexpr std::array kPathNames{
-    std::pair{"auto", AttentionPath::automatic}, std::pair{"fused", AttentionPath::fused},
-    std::pair{"sdpa", AttentionPath::sdpa}, std::pair{"reference", AttentionPath::reference},
-    std::pair{"check", AttentionPath::check}};
+/// What GEN_ATTENTION says.
+AttentionPath path_from_environment() {
+  const char* name = std::getenv("GEN_ATTENTION");
+  if (name == nullptr || *name == 0) return AttentionPath::automatic;
+  for (const auto& [known, path] : kAttentionPaths)
+    if (std::string_view(name) == known) return path;
+  throw ConfigError(
+      fmt::format("GEN_ATTENTION: expected auto, fused, sdpa, reference or check, got \"{}\"", name));
+}
 
 AttentionPath path_of(const AttentionCall& c) {
   if (c.options.path != AttentionPath::automatic) return c.options.path;
-  static const auto from_environment = [] {
-    const char* name = std::getenv("GEN_ATTENTION");
-    return name == nullptr || *name == 0 ? AttentionPath::automatic : attention_path(name);
-  }();
+  static const AttentionPath from_environment = path_from_environment();
   if (from_environment != AttentionPath::automatic) return from_environment;
   if (flash_refusal(c).empty()) return AttentionPath::fused;
   return sdpa_refusal(c).empty() ? AttentionPath::sdpa : AttentionPath::reference;
@@ -131,13 +133,6 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
                   {},
                   cache.lengths})
       .out;
-}
-
-AttentionPath attention_path(const std::string& name) {
-  for (const auto& [known, path] : kPathNames)
-    if (name == known) return path;
-  throw ConfigError(
-      fmt::format("GEN_ATTENTION: expected auto, fused, sdpa, reference or check, got \"{}\"", name));
 }
 
 }  // namespace gen::ops
