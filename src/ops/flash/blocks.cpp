@@ -77,19 +77,32 @@ PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool k
       total += (packed_size(kernels, matrices_.back().rows, matrices_.back().columns) + 15) / 16 * 16;
     }
   buffer_ = Buffer(total);
-  parallel_for(0, static_cast<int64_t>(matrices_.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      auto& matrix = matrices_[static_cast<size_t>(i)];
-      float* out = buffer_.data() + offsets[static_cast<size_t>(i)];
-      matrix.data = out;
-      const auto& s = all[static_cast<size_t>(i / heads)];
-      const int64_t first = keys ? s.first_k : s.first_q, head = i % heads;
+  // A task is a panel: also a single head is packed by all threads.
+  struct Task {
+    size_t matrix;
+    int64_t column;
+  };
+  std::vector<Task> tasks;
+  for (size_t i = 0; i < matrices_.size(); ++i) {
+    matrices_[i].data = buffer_.data() + offsets[i];
+    for (int64_t j = 0; j < matrices_[i].columns; j += kernels.panel) tasks.push_back({i, j});
+  }
+  parallel_for(0, static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const auto [i, j] = tasks[static_cast<size_t>(t)];
+      const auto& matrix = matrices_[i];
+      const auto& s = all[i / heads_];
+      const int64_t head = static_cast<int64_t>(i % heads_), first = keys ? s.first_k : s.first_q;
+      const int64_t columns = std::min(kernels.panel, matrix.columns - j);
+      float* out = buffer_.data() + offsets[i] + j * matrix.rows;
+      // Columns of x^T are rows of x.
+      const int64_t offset = x.offset(s.batch, head, first) + (transposed ? j * x.strides.row : j);
       if (x.dtype == DType::f32)
-        (transposed ? kernels.pack_transposed : kernels.pack)(
-            x.at<const float>(s.batch, head, first), x.strides.row, matrix.rows, matrix.columns, out);
+        (transposed ? kernels.pack_transposed : kernels.pack)(static_cast<const float*>(x.data) + offset,
+                                                              x.strides.row, matrix.rows, columns, out);
       else
         (transposed ? kernels.pack_transposed_bf16 : kernels.pack_bf16)(
-            x.at<const uint16_t>(s.batch, head, first), x.strides.row, matrix.rows, matrix.columns, out);
+            static_cast<const uint16_t*>(x.data) + offset, x.strides.row, matrix.rows, columns, out);
     }
   });
 }

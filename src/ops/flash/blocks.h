@@ -79,9 +79,9 @@ struct Block {
 /// All blocks of queries (or keys), the costliest of causal attention first.
 std::vector<Block> blocks(const std::vector<Sequence>& all, bool keys, int64_t heads);
 
-/// body(block, workspace) for every block, taken in turn by all threads; `make` makes each thread's workspace.
-template <class Make, class Body>
-void each_block(const std::vector<Block>& all, const Make& make, const Body& body) {
+/// body(item, workspace) for every block or task, taken in turn by all threads; `make` makes each thread's workspace.
+template <class Item, class Make, class Body>
+void each_block(const std::vector<Item>& all, const Make& make, const Body& body) {
   std::atomic<size_t> next{0};
   parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
     if (next.load() >= all.size()) return;

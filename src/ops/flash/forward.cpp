@@ -21,7 +21,7 @@ class Forward {
         out_(view(result.out, result.out_strides, p.dtype)),
         k_transposed_(view(p.k, p.k_strides, p.dtype), sequences_, true, p.kv_heads, p.dim, true, gemm_),
         v_packed_(view(p.v, p.v_strides, p.dtype), sequences_, true, p.kv_heads, p.dim, false, gemm_),
-        ld_((p.dim + gemm_.grain - 1) / gemm_.grain * gemm_.grain) {}
+        ld_((p.dim + gemm_.lanes - 1) / gemm_.lanes * gemm_.lanes) {}
 
   void run() const {
     each_block(

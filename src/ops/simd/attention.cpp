@@ -20,21 +20,13 @@ inline float largest(F v) {
   return m;
 }
 
-/// The first n lanes of v, the rest `fill`.
-inline F first_lanes(F v, int64_t n, float fill) {
-  for (int i = 0; i < kLanes; ++i) v[i] = i < n ? v[i] : fill;
-  return v;
-}
+/// Columns in whole vectors.
+inline int64_t whole(int64_t columns) { return (columns + kLanes - 1) / kLanes * kLanes; }
 
 inline float row_maximum(const float* s, int64_t columns) {
   F m = splat(-kInfinity);
-  int64_t c = 0;
-  for (; c + kLanes <= columns; c += kLanes) {
+  for (int64_t c = 0; c < columns; c += kLanes) {
     const F x = load(s + c);
-    m = x > m ? x : m;
-  }
-  if (c < columns) {
-    const F x = first_lanes(Part{columns - c}.load(s + c), columns - c, -kInfinity);
     m = x > m ? x : m;
   }
   return largest(m);
@@ -43,16 +35,9 @@ inline float row_maximum(const float* s, int64_t columns) {
 /// s = exp(scale * s - shift); the sum.
 inline float exponentials(float* s, int64_t columns, float scale, float shift) {
   F sum = {};
-  int64_t c = 0;
-  for (; c + kLanes <= columns; c += kLanes) {
+  for (int64_t c = 0; c < columns; c += kLanes) {
     const F e = exp_or_zero(load(s + c) * scale - shift);
     store(s + c, e);
-    sum += e;
-  }
-  if (c < columns) {
-    const Part part{columns - c};
-    const F e = first_lanes(exp_or_zero(part.load(s + c) * scale - shift), part.n, 0);
-    part.store(s + c, e);
     sum += e;
   }
   return total(sum);
@@ -74,6 +59,7 @@ inline float exp_of(float x) { return exp_or_zero(splat(x))[0]; }
 void softmax(float* s, int64_t ld, int64_t rows, int64_t columns, float scale, float* max, float* sum,
              float* decay) {
   for (int64_t r = 0; r < rows; ++r, s += ld) {
+    for (int64_t c = columns; c < whole(columns); ++c) s[c] = -kInfinity;
     const float here = scale * row_maximum(s, columns);  // scale > 0
     const float m = here > max[r] ? here : max[r];
     const float shift = m == -kInfinity ? 0 : m;
@@ -83,60 +69,50 @@ void softmax(float* s, int64_t ld, int64_t rows, int64_t columns, float scale, f
   }
 }
 
-template <bool kByColumn, class Body>
-inline void each_vector(int64_t rows, int64_t columns, const float* vector, Body body) {
-  for (int64_t r = 0; r < rows; ++r)
-    for_lanes(columns, [&](int64_t c, auto lanes) {
-      if constexpr (kByColumn)
-        body(r, c, lanes, lanes.load(vector + c));
-      else
-        body(r, c, lanes, splat(vector[r]));
-    });
+template <bool kByColumn>
+inline F value_of(const float* vector, int64_t row, int64_t column) {
+  return kByColumn ? load(vector + column) : splat(vector[row]);
 }
 
-template <class Body>
-inline void with(Vector vector, int64_t rows, int64_t columns, Body body) {
-  if (vector.by_column)
-    each_vector<true>(rows, columns, vector.data, body);
-  else
-    each_vector<false>(rows, columns, vector.data, body);
+template <bool kByColumn>
+inline void weights_and_gradient(float* s, float* ds, int64_t ld, int64_t rows, int64_t columns, float scale,
+                                 const float* lse, const float* delta) {
+  for (int64_t r = 0; r < rows; ++r, s += ld, ds += ld)
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const F p = exp_or_zero(load(s + c) * scale - value_of<kByColumn>(lse, r, c));
+      store(s + c, p);
+      store(ds + c, p * (load(ds + c) - value_of<kByColumn>(delta, r, c)));
+    }
 }
 
-void probabilities(float* s, int64_t ld, int64_t rows, int64_t columns, float scale, Vector lse) {
-  with(lse, rows, columns, [&](int64_t r, int64_t c, auto lanes, F shift) {
-    lanes.store(s + r * ld + c, exp_or_zero(lanes.load(s + r * ld + c) * scale - shift));
-  });
-}
-
-void score_gradient(const float* p, float* ds, int64_t ld, int64_t rows, int64_t columns, Vector delta) {
-  with(delta, rows, columns, [&](int64_t r, int64_t c, auto lanes, F shift) {
-    lanes.store(ds + r * ld + c, lanes.load(p + r * ld + c) * (lanes.load(ds + r * ld + c) - shift));
-  });
+void gradient(float* s, float* ds, int64_t ld, int64_t rows, int64_t columns, float scale, const float* lse,
+              const float* delta, bool by_column) {
+  (by_column ? weights_and_gradient<true> : weights_and_gradient<false>)(s, ds, ld, rows, columns, scale, lse,
+                                                                         delta);
 }
 
 void scale_rows(float* x, int64_t ld, int64_t rows, int64_t columns, const float* factor) {
   for (int64_t r = 0; r < rows; ++r, x += ld)
-    for_lanes(columns, [&](int64_t c, auto lanes) { lanes.store(x + c, lanes.load(x + c) * factor[r]); });
+    for (int64_t c = 0; c < columns; c += kLanes) store(x + c, load(x + c) * factor[r]);
 }
 
 void multiply(float* x, const float* y, int64_t ld, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r, x += ld, y += ld)
-    for_lanes(columns,
-              [&](int64_t c, auto lanes) { lanes.store(x + c, lanes.load(x + c) * lanes.load(y + c)); });
+    for (int64_t c = 0; c < columns; c += kLanes) store(x + c, load(x + c) * load(y + c));
 }
 
 void softcap(float* s, float* slope, int64_t ld, int64_t rows, int64_t columns, float scale, float cap) {
   for (int64_t r = 0; r < rows; ++r)
-    for_lanes(columns, [&](int64_t c, auto lanes) {
-      const F t = tanh(lanes.load(s + r * ld + c) * (scale / cap));
-      lanes.store(s + r * ld + c, t * cap);
-      if (slope != nullptr) lanes.store(slope + r * ld + c, 1.0F - t * t);
-    });
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const F t = tanh(load(s + r * ld + c) * (scale / cap));
+      store(s + r * ld + c, t * cap);
+      if (slope != nullptr) store(slope + r * ld + c, 1.0F - t * t);
+    }
 }
 
 }  // namespace
 
 extern const AttentionKernels kAttention;
-const AttentionKernels kAttention{softmax, probabilities, score_gradient, scale_rows, multiply, softcap};
+const AttentionKernels kAttention{softmax, gradient, scale_rows, multiply, softcap};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

@@ -1,25 +1,19 @@
-// What attention does with tiles of scores between its matrix products, on float32 tiles with rows `ld` apart.
+// What attention does with tiles of scores between its matrix products, on float32 tiles with rows `ld` apart. They
+// work in whole vectors: rows (and what is given for each column) have room up to a multiple of GemmKernels::lanes.
 #pragma once
 
 #include <cstdint>
 
 namespace gen::ops::simd {
 
-/// A number for each row, or for each column, of a tile.
-struct Vector {
-  const float* data;
-  bool by_column;
-};
-
 struct AttentionKernels {
   /// Online softmax (Milakov & Gimelshein 2018). With x = scale * s: max[r] = max(max[r], max_c x), s = exp(x - max),
   /// sum[r] = sum[r] * decay[r] + sum_c s, decay[r] = exp(old max - new max). A row of -infinity gives zeros.
   void (*softmax)(float* s, int64_t ld, int64_t rows, int64_t columns, float scale, float* max, float* sum,
                   float* decay);
-  /// s = exp(scale * s - lse)
-  void (*probabilities)(float* s, int64_t ld, int64_t rows, int64_t columns, float scale, Vector lse);
-  /// ds = p * (ds - delta)
-  void (*score_gradient)(const float* p, float* ds, int64_t ld, int64_t rows, int64_t columns, Vector delta);
+  /// s = exp(scale * s - lse), then ds = s * (ds - delta). lse and delta are for each row, or for each column.
+  void (*gradient)(float* s, float* ds, int64_t ld, int64_t rows, int64_t columns, float scale,
+                   const float* lse, const float* delta, bool by_column);
   /// x[r] *= factor[r]
   void (*scale_rows)(float* x, int64_t ld, int64_t rows, int64_t columns, const float* factor);
   /// x *= y

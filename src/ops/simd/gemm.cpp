@@ -154,6 +154,6 @@ void pack_transposed(const T* x, int64_t ld, int64_t rows, int64_t columns, floa
 
 extern const GemmKernels kGemm;
 const GemmKernels kGemm{
-    kPanel, kGrain, multiply, pack<float>, pack<Bf16>, pack_transposed<float>, pack_transposed<Bf16>};
+    kPanel, kGrain, kLanes, multiply, pack<float>, pack<Bf16>, pack_transposed<float>, pack_transposed<Bf16>};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

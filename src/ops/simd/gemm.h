@@ -21,6 +21,7 @@ struct LeftMatrix {
 struct GemmKernels {
   int64_t panel;  ///< columns that a panel holds
   int64_t grain;  ///< the last panel's width is a multiple of it
+  int64_t lanes;  ///< floats of a vector
 
   /// C [m, n] (+)= A [m, k] B[k0 : k0 + k, n0 : n0 + n]. C is row-major with rows ldc apart; n0 is a multiple of `panel`.
   void (*multiply)(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n,
