@@ -1,0 +1,94 @@
+#include "support/emulated_team.h"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+
+namespace gen::test {
+namespace {
+
+constexpr size_t kStackBytes = size_t{64} << 10;
+constexpr int kWarp = 32;
+
+}  // namespace
+
+EmulatedBlock::EmulatedBlock(int threads, bool backwards)
+    : threads_(static_cast<size_t>(threads)), backwards_(backwards) {
+  for (auto& thread : threads_) thread.stack.resize(kStackBytes);
+}
+
+void EmulatedBlock::enter(unsigned low, unsigned high) {
+  auto* block = reinterpret_cast<EmulatedBlock*>(uintptr_t{low} | (uintptr_t{high} << 32));
+  auto& me = block->threads_[static_cast<size_t>(block->current_)];
+  try {
+    (*block->body_)(block->current_);
+  } catch (...) {
+    me.error = std::current_exception();
+  }
+  me.state = State::done;
+}
+
+void EmulatedBlock::run(const std::function<void(int)>& body) {
+  body_ = &body;
+  const auto self = reinterpret_cast<uintptr_t>(this);
+  for (auto& thread : threads_) {
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = thread.stack.data();
+    thread.context.uc_stack.ss_size = thread.stack.size();
+    thread.context.uc_link = &scheduler_;
+    makecontext(&thread.context, reinterpret_cast<void (*)()>(&EmulatedBlock::enter), 2,
+                static_cast<unsigned>(self & 0xffffffffU), static_cast<unsigned>(self >> 32));
+    thread.state = State::ready;
+    thread.error = nullptr;
+  }
+  do {
+    for (int i = 0; i < num_threads(); ++i) {
+      current_ = backwards_ ? num_threads() - 1 - i : i;
+      auto& thread = threads_[static_cast<size_t>(current_)];
+      if (thread.state == State::ready) swapcontext(&scheduler_, &thread.context);
+      if (thread.error) std::rethrow_exception(thread.error);
+    }
+  } while (release());
+}
+
+/// Lets those go on who have met all they wait for; false when every thread is done.
+bool EmulatedBlock::release() {
+  const auto all = [&](size_t begin, size_t end, State state) {
+    return std::all_of(threads_.begin() + static_cast<std::ptrdiff_t>(begin),
+                       threads_.begin() + static_cast<std::ptrdiff_t>(end),
+                       [&](const Thread& t) { return t.state == state; });
+  };
+  if (all(0, threads_.size(), State::done)) return false;
+  bool released = false;
+  for (size_t warp = 0; warp < threads_.size(); warp += kWarp) {
+    const size_t end = std::min(threads_.size(), warp + kWarp);
+    if (!all(warp, end, State::at_shuffle)) continue;
+    for (size_t i = warp; i < end; ++i) threads_[i].state = State::ready;
+    released = true;
+  }
+  if (all(0, threads_.size(), State::at_barrier)) {
+    for (auto& thread : threads_) thread.state = State::ready;
+    released = true;
+  }
+  if (!released) throw std::logic_error("threads of a block wait for others that will not come");
+  return true;
+}
+
+void EmulatedBlock::wait(State state) {
+  auto& me = threads_[static_cast<size_t>(current_)];
+  me.state = state;
+  swapcontext(&me.context, &scheduler_);
+}
+
+void EmulatedBlock::sync() { wait(State::at_barrier); }
+
+uint64_t EmulatedBlock::exchange(uint64_t value, int mask) {
+  const auto me = static_cast<size_t>(current_);
+  threads_[me].slot = value;
+  wait(State::at_shuffle);
+  const uint64_t got = threads_[me ^ static_cast<size_t>(mask)].slot;
+  wait(State::at_shuffle);  // nobody writes a slot before all have read
+  return got;
+}
+
+}  // namespace gen::test
