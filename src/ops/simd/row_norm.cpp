@@ -1,0 +1,79 @@
+// LayerNorm and RMSNorm of one row: after the first pass the row is in the first-level cache.
+#include "ops/simd/tables.h"
+#include "ops/simd/vector.h"
+
+namespace gen::ops::simd::GEN_SIMD_NAME {
+namespace {
+
+/// Sum of term(i, lanes) over a row, in as many chains as hide an addition's latency. Terms beyond the end must be zero.
+template <class Term>
+inline float row_sum(int64_t n, Term term) {
+  constexpr int kChains = 4;
+  F sum[kChains] = {};
+  int64_t i = 0;
+  for (; i + kChains * kLanes <= n; i += kChains * kLanes)
+    for (int k = 0; k < kChains; ++k) sum[k] += term(i + k * kLanes, Full{});
+  for (; i + kLanes <= n; i += kLanes) sum[0] += term(i, Full{});
+  if (i < n) sum[1] += term(i, Part{n - i});
+  return total((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+/// 1 in the lanes that a load fills.
+inline F filled(Full) { return splat(1.0F); }
+inline F filled(Part part) {
+  const float one = 1.0F;
+  float mask[kLanes] = {};
+  for (int64_t i = 0; i < part.n; ++i) mask[i] = one;
+  return load(mask);
+}
+
+template <class T>
+void row_forward(const T* x, const T* residual, T* sum, T* y, int64_t n, const float* weight,
+                 const float* bias, float eps, bool center, float* mean, float* rstd) {
+  const T* s = x;
+  if (residual) {
+    for_lanes(n, [&](int64_t i, auto lanes) {
+      lanes.store(sum + i, lanes.load(x + i) + lanes.load(residual + i));
+    });
+    s = sum;
+  }
+  const float count = static_cast<float>(n);
+  const float m =
+      center ? row_sum(n, [&](int64_t i, auto lanes) { return lanes.load(s + i); }) / count : 0.0F;
+  const float square = row_sum(n, [&](int64_t i, auto lanes) {
+    const F d = (lanes.load(s + i) - m) * filled(lanes);
+    return d * d;
+  });
+  const float r = 1.0F / __builtin_sqrtf(square / count + eps);
+  *mean = m;
+  *rstd = r;
+  for_lanes(n, [&](int64_t i, auto lanes) {
+    const F h = (lanes.load(s + i) - m) * r * lanes.load(weight + i);
+    lanes.store(y + i, bias ? h + lanes.load(bias + i) : h);
+  });
+}
+
+template <class T>
+void row_backward(const T* dy, const T* dsum, const T* s, T* dx, int64_t n, const float* weight, float mean,
+                  float rstd, bool center, float* dweight, float* dbias) {
+  const float count = static_cast<float>(n);
+  const auto gradient = [&](int64_t i, auto lanes) { return lanes.load(dy + i) * lanes.load(weight + i); };
+  const auto normalised = [&](int64_t i, auto lanes) { return (lanes.load(s + i) - mean) * rstd; };
+  const float c1 = center ? row_sum(n, gradient) / count : 0.0F;
+  const float c2 =
+      row_sum(n, [&](int64_t i, auto lanes) { return gradient(i, lanes) * normalised(i, lanes); }) / count;
+  for_lanes(n, [&](int64_t i, auto lanes) {
+    const F h = normalised(i, lanes), d = lanes.load(dy + i);
+    lanes.store(dweight + i, lanes.load(dweight + i) + d * h);
+    lanes.store(dbias + i, lanes.load(dbias + i) + d);
+    const F by_s = (gradient(i, lanes) - c1 - h * c2) * rstd;
+    lanes.store(dx + i, dsum ? by_s + lanes.load(dsum + i) : by_s);
+  });
+}
+
+}  // namespace
+
+const RowNormKernels<float> kRowNorm{row_forward<float>, row_backward<float>};
+const RowNormKernels<Bf16> kRowNormBf16{row_forward<Bf16>, row_backward<Bf16>};
+
+}  // namespace gen::ops::simd::GEN_SIMD_NAME
