@@ -119,13 +119,20 @@ void check_adamw(const std::vector<AdamWTensor>& tensors) {
 }  // namespace
 
 bool adamw_supported(const at::Tensor& parameter) {
+  const auto on_cuda = [] {
+    static const bool found = cuda_symbol(fused::kAdamSymbol) != nullptr;
+    return found;
+  };
   return parameter.scalar_type() == at::kFloat && parameter.is_non_overlapping_and_dense() &&
-         (parameter.is_cpu() || (parameter.is_cuda() && cuda_symbol(fused::kAdamSymbol) != nullptr));
+         (parameter.is_cpu() || (parameter.is_cuda() && on_cuda()));
 }
 
 void adamw_(const std::vector<AdamWTensor>& tensors, const AdamWArgs& args) {
   if (tensors.empty()) return;
   check_adamw(tensors);
+  for (const auto& t : tensors)
+    for (const auto* written : {&t.parameter, &t.mean, &t.square, &t.average})
+      if (written->defined()) written->unsafeGetTensorImpl()->bump_version();
   if (tensors.front().parameter.is_cuda())
     cuda::adamw(tensors, args);
   else

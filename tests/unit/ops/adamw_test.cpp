@@ -131,6 +131,16 @@ TEST(AdamWOp, ChannelsLastWeightsAreUpdatedInTheirOwnOrder) {
   EXPECT_LT(test::max_abs_diff(t.average, expected.average), 1e-6);
 }
 
+TEST(AdamWOp, AutogradNoticesTheUpdate) {
+  const auto w = torch::randn({3}).requires_grad_();
+  const auto y = (w * w).sum();
+  {
+    const at::NoGradGuard no_grad;
+    ops::adamw_({{w, torch::ones({3}), torch::zeros({3}), torch::zeros({3}), torch::ones({})}}, {});
+  }
+  EXPECT_THROW(y.backward(), c10::Error);
+}
+
 TEST(AdamWOp, NamesTheTensorThatDoesNotFit) {
   auto tensors = make_tensors({2, 3});
   tensors[1].average = torch::zeros({4});
