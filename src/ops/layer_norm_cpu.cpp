@@ -46,10 +46,10 @@ void backward_piece(const RowNormInputs& in, const RowNormOutputs& out, const at
   std::vector<float> part(static_cast<size_t>(2 * D));
   for (int64_t first = begin; first < end; first += kFloatRows) {
     std::fill(part.begin(), part.end(), 0.0F);
-    for (int64_t r = first; r < std::min(end, first + kFloatRows); ++r)
-      kernels.backward(upstream + r * D, more ? more + r * D : nullptr, s + r * D, elements<T>(dx) + r * D, D,
-                       elements<float>(in.weight), elements<float>(out.mean)[r], elements<float>(out.rstd)[r],
-                       in.center, part.data(), part.data() + D);
+    const int64_t rows_here = std::min(end - first, kFloatRows), at = first * D;
+    kernels.backward(upstream + at, more ? more + at : nullptr, s + at, elements<T>(dx) + at, rows_here, D,
+                     elements<float>(in.weight), elements<float>(out.mean) + first,
+                     elements<float>(out.rstd) + first, in.center, part.data(), part.data() + D);
     for (int64_t i = 0; i < 2 * D; ++i) sums[i] += static_cast<double>(part[static_cast<size_t>(i)]);
   }
 }

@@ -39,16 +39,18 @@ struct GroupNormKernels {
   void (*combine_plane)(const T* x, T* dx, int64_t n, float a, float b, float d);
 };
 
-/// One row of LayerNorm (center) or RMSNorm, of n elements. Sums of float.
+/// LayerNorm (center) or RMSNorm of rows of n elements. Sums of float.
 template <class T>
 struct RowNormKernels {
-  /// s = x + residual, written to `sum`; without a residual (null) s = x and `sum` is not used.
+  /// One row: s = x + residual, written to `sum`; without a residual (null) s = x and `sum` is not used.
   /// y = weight (s - mean) rstd + bias, bias null: 0, mean 0 where not centered.
   void (*forward)(const T* x, const T* residual, T* sum, T* y, int64_t n, const float* weight,
                   const float* bias, float eps, bool center, float* mean, float* rstd);
-  /// dx = the gradient by s, plus `dsum` where not null; dweight += dy h, dbias += dy, h = (s - mean) rstd.
-  void (*backward)(const T* dy, const T* dsum, const T* s, T* dx, int64_t n, const float* weight, float mean,
-                   float rstd, bool center, float* dweight, float* dbias);
+  /// Rows beside each other: dx = the gradient by s, plus `dsum` where not null; dweight += sum_r dy h, dbias += sum_r
+  /// dy, h = (s - mean) rstd.
+  void (*backward)(const T* dy, const T* dsum, const T* s, T* dx, int64_t rows, int64_t n,
+                   const float* weight, const float* mean, const float* rstd, bool center, float* dweight,
+                   float* dbias);
 };
 
 /// One head at one position: y = x with its first 2 * pairs elements rotated; y may be x.

@@ -1,4 +1,4 @@
-// LayerNorm and RMSNorm of one row: after the first pass the row is in the first-level cache.
+// LayerNorm and RMSNorm of rows: after the first pass a row is in the first-level cache.
 #include "ops/simd/tables.h"
 #include "ops/simd/vector.h"
 
@@ -53,22 +53,55 @@ void row_forward(const T* x, const T* residual, T* sum, T* y, int64_t n, const f
   });
 }
 
+/// What a row's gradient needs beside its elements: the means of g and of g h, g = weight dy.
+struct RowMeans {
+  float gradient, product;
+};
 template <class T>
-void row_backward(const T* dy, const T* dsum, const T* s, T* dx, int64_t n, const float* weight, float mean,
-                  float rstd, bool center, float* dweight, float* dbias) {
+inline RowMeans row_means(const T* dy, const T* s, int64_t n, const float* weight, float mean, float rstd,
+                          bool center) {
   const float count = static_cast<float>(n);
   const auto gradient = [&](int64_t i, auto lanes) { return lanes.load(dy + i) * lanes.load(weight + i); };
-  const auto normalised = [&](int64_t i, auto lanes) { return (lanes.load(s + i) - mean) * rstd; };
-  const float c1 = center ? row_sum(n, gradient) / count : 0.0F;
-  const float c2 =
-      row_sum(n, [&](int64_t i, auto lanes) { return gradient(i, lanes) * normalised(i, lanes); }) / count;
+  const float product = row_sum(
+      n, [&](int64_t i, auto lanes) { return gradient(i, lanes) * ((lanes.load(s + i) - mean) * rstd); });
+  return {center ? row_sum(n, gradient) / count : 0.0F, product / count};
+}
+
+/// kRows rows together, so that the sums over rows are read and written once for all of them.
+template <int kRows, class T>
+inline void rows_backward(const T* dy, const T* dsum, const T* s, T* dx, int64_t n, const float* weight,
+                          const float* mean, const float* rstd, bool center, float* dweight, float* dbias) {
+  RowMeans means[kRows];
+  for (int r = 0; r < kRows; ++r)
+    means[r] = row_means(dy + r * n, s + r * n, n, weight, mean[r], rstd[r], center);
   for_lanes(n, [&](int64_t i, auto lanes) {
-    const F h = normalised(i, lanes), d = lanes.load(dy + i);
-    lanes.store(dweight + i, lanes.load(dweight + i) + d * h);
-    lanes.store(dbias + i, lanes.load(dbias + i) + d);
-    const F by_s = (gradient(i, lanes) - c1 - h * c2) * rstd;
-    lanes.store(dx + i, dsum ? by_s + lanes.load(dsum + i) : by_s);
+    const F w = lanes.load(weight + i);
+    F by_weight = lanes.load(dweight + i), by_bias = lanes.load(dbias + i);
+    for (int r = 0; r < kRows; ++r) {
+      const int64_t at = r * n + i;
+      const F h = (lanes.load(s + at) - mean[r]) * rstd[r], d = lanes.load(dy + at);
+      by_weight += d * h;
+      by_bias += d;
+      const F by_s = (d * w - means[r].gradient - h * means[r].product) * rstd[r];
+      lanes.store(dx + at, dsum ? by_s + lanes.load(dsum + at) : by_s);
+    }
+    lanes.store(dweight + i, by_weight);
+    lanes.store(dbias + i, by_bias);
   });
+}
+
+template <class T>
+void row_backward(const T* dy, const T* dsum, const T* s, T* dx, int64_t rows, int64_t n, const float* weight,
+                  const float* mean, const float* rstd, bool center, float* dweight, float* dbias) {
+  constexpr int kTogether = 4;
+  int64_t r = 0;
+  const auto run = [&]<int kRows>() {
+    rows_backward<kRows>(dy + r * n, dsum ? dsum + r * n : nullptr, s + r * n, dx + r * n, n, weight,
+                         mean + r, rstd + r, center, dweight, dbias);
+    r += kRows;
+  };
+  while (r + kTogether <= rows) run.template operator()<kTogether>();
+  while (r < rows) run.template operator()<1>();
 }
 
 }  // namespace
