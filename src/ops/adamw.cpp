@@ -43,8 +43,8 @@ void adamw(const std::vector<AdamWTensor>& tensors, const AdamWArgs& args, const
                    pointer<float>(t.average), pointer<float>(t.gradient), constants_of(t, args)});
     first.push_back(first.back() + t.parameter.numel());
   }
-  constexpr int64_t kElementsPerThread = 16384;  // fewer are not worth a thread
-  parallel_for(0, first.back(), kElementsPerThread, [&](int64_t begin, int64_t end) {
+  constexpr int64_t kLeastElements = 16384;  // fewer are not worth a thread
+  parallel_for(0, first.back(), kLeastElements, [&](int64_t begin, int64_t end) {
     auto i = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
     for (; i < all.size() && first[i] < end; ++i) {
       const Pointers& p = all[i];

@@ -39,9 +39,9 @@ namespace {
 
 template <class T>
 void rotate_with(const fused::RotaryProblem& p, const simd::RotaryKernels<T>& kernels) {
-  constexpr int64_t kElementsPerThread = 16384;  // fewer are not worth a thread
+  constexpr int64_t kLeastElements = 16384;  // fewer are not worth a thread
   const int64_t rows = p.batch * p.heads * p.length;
-  parallel_for(0, rows, std::max<int64_t>(1, kElementsPerThread / p.dim), [&](int64_t begin, int64_t end) {
+  parallel_for(0, rows, std::max<int64_t>(1, kLeastElements / p.dim), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t t = row % p.length, head = row / p.length % p.heads, n = row / p.length / p.heads;
       const auto at = [&](const int64_t(&strides)[3]) {
