@@ -42,35 +42,37 @@ void EmulatedBlock::run(const std::function<void(int)>& body) {
     thread.error = nullptr;
   }
   do {
-    for (int i = 0; i < num_threads(); ++i) {
-      current_ = backwards_ ? num_threads() - 1 - i : i;
+    const int warps = (num_threads() + kWarp - 1) / kWarp;
+    for (int i = 0; i < warps; ++i) run_warp(backwards_ ? warps - 1 - i : i);
+  } while (pass_barrier());
+}
+
+/// On to where its threads are done or wait at a barrier, before another warp moves: as far apart as warps can be.
+void EmulatedBlock::run_warp(int warp) {
+  const int begin = warp * kWarp, end = std::min(num_threads(), begin + kWarp);
+  const auto first = threads_.begin() + begin, last = threads_.begin() + end;
+  const auto in = [](State state) { return [state](const Thread& t) { return t.state == state; }; };
+  while (std::any_of(first, last, in(State::ready))) {
+    for (int i = begin; i < end; ++i) {
+      current_ = backwards_ ? begin + end - 1 - i : i;
       auto& thread = threads_[static_cast<size_t>(current_)];
       if (thread.state == State::ready) swapcontext(&scheduler_, &thread.context);
       if (thread.error) std::rethrow_exception(thread.error);
     }
-  } while (release());
+    if (std::all_of(first, last, in(State::at_shuffle)))
+      std::for_each(first, last, [](Thread& t) { t.state = State::ready; });
+  }
 }
 
-/// Lets those go on who have met all they wait for; false when every thread is done.
-bool EmulatedBlock::release() {
-  const auto all = [&](size_t begin, size_t end, State state) {
-    return std::all_of(threads_.begin() + static_cast<std::ptrdiff_t>(begin),
-                       threads_.begin() + static_cast<std::ptrdiff_t>(end),
-                       [&](const Thread& t) { return t.state == state; });
+/// False when every thread is done.
+bool EmulatedBlock::pass_barrier() {
+  const auto all = [&](State state) {
+    return std::all_of(threads_.begin(), threads_.end(), [&](const Thread& t) { return t.state == state; });
   };
-  if (all(0, threads_.size(), State::done)) return false;
-  bool released = false;
-  for (size_t warp = 0; warp < threads_.size(); warp += kWarp) {
-    const size_t end = std::min(threads_.size(), warp + kWarp);
-    if (!all(warp, end, State::at_shuffle)) continue;
-    for (size_t i = warp; i < end; ++i) threads_[i].state = State::ready;
-    released = true;
-  }
-  if (all(0, threads_.size(), State::at_barrier)) {
-    for (auto& thread : threads_) thread.state = State::ready;
-    released = true;
-  }
-  if (!released) throw std::logic_error("threads of a block wait for others that will not come");
+  if (all(State::done)) return false;
+  if (!all(State::at_barrier))
+    throw std::logic_error("threads of a block wait for others that will not come");
+  for (auto& thread : threads_) thread.state = State::ready;
   return true;
 }
 

@@ -12,8 +12,8 @@
 
 namespace gen::test {
 
-/// Runs the threads of one block, each on a stack of its own, from one meeting point (a barrier or a shuffle) to the
-/// next. Throws std::logic_error where some threads wait for others that have gone another way, which would hang a GPU.
+/// Runs the threads of one block, each on a stack of its own, a warp at a time from one barrier to the next. Throws
+/// std::logic_error where some threads wait for others that have gone another way, which would hang a GPU.
 class EmulatedBlock {
  public:
   /// Threads run in their order between two meeting points, or in the opposite one: what depends on it lacks a barrier.
@@ -37,7 +37,8 @@ class EmulatedBlock {
   };
   static void enter(unsigned low, unsigned high);
   void wait(State state);
-  bool release();
+  void run_warp(int warp);
+  bool pass_barrier();
 
   std::vector<Thread> threads_;
   bool backwards_;
