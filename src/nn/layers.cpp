@@ -120,6 +120,11 @@ at::Tensor GroupNorm::forward(const at::Tensor& x, const at::Tensor& skip, const
   return ops::group_norm_silu(x, {groups_, weight, bias, eps_, silu, skip, shift});
 }
 
+at::Tensor GroupNorm::modulated(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                                bool silu) const {
+  return ops::group_norm_silu(x, {groups_, weight, bias, eps_, silu, {}, {}, scale, shift});
+}
+
 at::Tensor activate(const at::Tensor& x, const std::string& name) {
   if (name == "silu" || name == "swish") return at::silu(x);
   if (name == "mish") return at::mish(x);

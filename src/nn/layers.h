@@ -73,6 +73,9 @@ class GroupNorm final : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x, bool silu = false) const { return forward(x, {}, {}, silu); }
   /// Of cat(x, skip) + shift; either may be undefined. skip [B, S, ...], shift [B, C].
   at::Tensor forward(const at::Tensor& x, const at::Tensor& skip, const at::Tensor& shift, bool silu) const;
+  /// (1 + scale) norm(x) + shift; scale and shift [B, C]; followed by SiLU if asked.
+  at::Tensor modulated(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                       bool silu) const;
 
   at::Tensor weight, bias;
 

@@ -99,10 +99,10 @@ class Forward {
     data<float>(statistics_->mean)[group] = static_cast<float>(mean);
     data<float>(statistics_->rstd)[group] = static_cast<float>(rstd);
     for (int64_t c = c0; c < c0 + size; ++c) {
-      const double scale = static_cast<double>(data<float>(in_.weight)[c]) * rstd;
+      const double scale = static_cast<double>(in_.gamma(n, c)) * rstd;
       const double off = static_cast<double>(in_.shift_of(n, c)) - mean;
       scale_.row(n)[c] = static_cast<float>(scale);
-      offset_.row(n)[c] = static_cast<float>(static_cast<double>(data<float>(in_.bias)[c]) + scale * off);
+      offset_.row(n)[c] = static_cast<float>(static_cast<double>(in_.beta(n, c)) + scale * off);
     }
   }
 

@@ -20,9 +20,10 @@ at::Tensor group_norm_forward(const at::Tensor& x, const GroupNormArgs& args, Gr
                               const simd::Kernels& kernels = simd::kernels());
 
 struct GroupNormGrads {
-  at::Tensor x, skip;       ///< like x and skip
-  at::Tensor weight, bias;  ///< [C] float32
-  at::Tensor shift;         ///< [B, C] float32; undefined without a shift
+  at::Tensor x, skip;                 ///< like x and skip
+  at::Tensor weight, bias;            ///< [C] float32
+  at::Tensor shift;                   ///< [B, C] float32; undefined without a shift
+  at::Tensor film_scale, film_shift;  ///< [B, C] float32; undefined without them
 };
 GroupNormGrads group_norm_backward(const at::Tensor& grad, const at::Tensor& x, const GroupNormArgs& args,
                                    const GroupNormStatistics& statistics,

@@ -6,7 +6,7 @@ namespace {
 
 using simd::Bf16;
 
-/// With h the normalised input, u = gamma h + beta, y = silu(u) and N the elements of a group:
+/// With h the normalised input, u = gamma h + beta (gamma and beta those of Inputs), y = silu(u) and N the elements of a group:
 /// dx = rstd (gamma du - c1 - h c2), c1 = sum(gamma du) / N, c2 = sum(gamma du h) / N (Wu & He 2018,
 /// differentiated).
 template <class T>
@@ -26,6 +26,8 @@ class Backward {
         d_(l_.batch, l_.channels),
         scale_(l_.batch, l_.channels),
         offset_(l_.batch, l_.channels),
+        gamma_(l_.batch, l_.channels),
+        beta_(l_.batch, l_.channels),
         source_{data<const T>(in_.x), data<const T>(in_.skip)},
         grad_{data<const T>(grad), nullptr} {
     for (int64_t n = 0; n < l_.batch; ++n)
@@ -34,6 +36,8 @@ class Backward {
         const float rstd = data<float>(statistics.rstd)[group];
         scale_.row(n)[c] = rstd;
         offset_.row(n)[c] = (in_.shift_of(n, c) - data<float>(statistics.mean)[group]) * rstd;
+        gamma_.row(n)[c] = in_.gamma(n, c);
+        beta_.row(n)[c] = in_.beta(n, c);
       }
   }
 
@@ -41,25 +45,16 @@ class Backward {
     target_ = {data<T>(grads.x), data<T>(grads.skip)};
     in_three_stages(
         l_, slices_, [&](int64_t u, int64_t slice, int64_t begin, int64_t end) { sum(u, slice, begin, end); },
-        [&](int64_t u) { finish(u, grads.shift); },
+        [&](int64_t u) { finish(u, grads); },
         [&](int64_t u, int64_t begin, int64_t end) { combine(u, begin, end); });
-    for (int64_t c = 0; c < l_.channels; ++c) {
-      std::pair<double, double> total{0, 0};
-      for (int64_t n = 0; n < l_.batch; ++n) {
-        const auto image = sums_.total(n, c);
-        total.first += image.first;
-        total.second += image.second;
-      }
-      data<float>(grads.bias)[c] = static_cast<float>(total.first);
-      data<float>(grads.weight)[c] = static_cast<float>(total.second);
-    }
+    for (int64_t c = 0; c < l_.channels; ++c) finish_channel(c, grads);
   }
 
  private:
   /// du, kept in dx until combine(), and its sums.
   void sum(int64_t unit, int64_t slice, int64_t begin, int64_t end) {
     const int64_t n = l_.image(unit), c1 = l_.last_channel(unit);
-    const float *gamma = data<float>(in_.weight), *beta = data<float>(in_.bias);
+    const float *gamma = gamma_.row(n), *beta = beta_.row(n);
     std::vector<float> s(static_cast<size_t>(l_.channels)), q(s.size());
     for (int64_t p = begin; p < end; p += kChunk) {
       const int64_t pixels = std::min(kChunk, end - p);
@@ -84,9 +79,30 @@ class Backward {
     }
   }
 
-  void finish(int64_t unit, const at::Tensor& shift_grad) {
+  void finish(int64_t unit, const GroupNormGrads& grads) {
     const int64_t n = l_.image(unit), c1 = l_.last_channel(unit), size = l_.group_size();
-    for (int64_t c = l_.first_channel(unit); c < c1; c += size) finish_group(n, c, shift_grad);
+    for (int64_t c = l_.first_channel(unit); c < c1; c += size) finish_group(n, c, grads.shift);
+  }
+
+  /// With s = 1 + film_scale, u = s (gamma h + beta) + film_shift.
+  void finish_channel(int64_t c, const GroupNormGrads& grads) {
+    const double gamma = static_cast<double>(data<float>(in_.weight)[c]);
+    const double beta = static_cast<double>(data<float>(in_.bias)[c]);
+    double bias_grad = 0, weight_grad = 0;
+    for (int64_t n = 0; n < l_.batch; ++n) {
+      const auto [sum, product] = sums_.total(n, c);
+      const int64_t at = n * l_.channels + c;
+      double scale = 1;
+      if (in_.film_scale.defined()) {
+        scale += static_cast<double>(data<float>(in_.film_scale)[at]);
+        data<float>(grads.film_scale)[at] = static_cast<float>(gamma * product + beta * sum);
+        data<float>(grads.film_shift)[at] = static_cast<float>(sum);
+      }
+      bias_grad += scale * sum;
+      weight_grad += scale * product;
+    }
+    data<float>(grads.bias)[c] = static_cast<float>(bias_grad);
+    data<float>(grads.weight)[c] = static_cast<float>(weight_grad);
   }
 
   void finish_group(int64_t n, int64_t c0, const at::Tensor& shift_grad) {
@@ -95,13 +111,13 @@ class Backward {
     const double rstd = static_cast<double>(data<float>(statistics_.rstd)[n * l_.groups + c0 / size]);
     double mean_grad = 0, mean_product = 0;
     for (int64_t c = c0; c < c0 + size; ++c) {
-      const double gamma = static_cast<double>(data<float>(in_.weight)[c]);
+      const double gamma = static_cast<double>(gamma_.row(n)[c]);
       const auto [s, q] = sums_.total(n, c);
       mean_grad += gamma * s / N;
       mean_product += gamma * q / N;
     }
     for (int64_t c = c0; c < c0 + size; ++c) {
-      const double a = rstd * static_cast<double>(data<float>(in_.weight)[c]);
+      const double a = rstd * static_cast<double>(gamma_.row(n)[c]);
       const double b = -rstd * rstd * mean_product;
       const double d = -rstd * (mean_grad + mean_product * static_cast<double>(offset_.row(n)[c]));
       a_.row(n)[c] = static_cast<float>(a);
@@ -135,7 +151,7 @@ class Backward {
   const simd::GroupNormKernels<T>& k_;
   int64_t slices_;
   ChannelSums sums_;
-  Table a_, b_, d_, scale_, offset_;
+  Table a_, b_, d_, scale_, offset_, gamma_, beta_;
   Parts<const T> source_, grad_;
   Parts<T> target_{};
 };
@@ -153,6 +169,10 @@ GroupNormGrads group_norm_backward(const at::Tensor& grad, const at::Tensor& x, 
   grads.weight = at::empty({l.channels}, float_options);
   grads.bias = at::empty({l.channels}, float_options);
   if (args.shift.defined()) grads.shift = at::empty({l.batch, l.channels}, float_options);
+  if (args.film_scale.defined()) {
+    grads.film_scale = at::empty({l.batch, l.channels}, float_options);
+    grads.film_shift = at::empty({l.batch, l.channels}, float_options);
+  }
   const auto dy = grad.to(x.scalar_type()).contiguous(l.format());
   if (x.scalar_type() == at::kFloat)
     Backward<float>(inputs, dy, args.silu, statistics, kernels.group_norm).run(grads);

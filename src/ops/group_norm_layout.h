@@ -147,12 +147,25 @@ struct Inputs {
         skip(args.skip.defined() ? args.skip.contiguous(l.format()) : at::Tensor()),
         weight(as_float(args.weight)),
         bias(as_float(args.bias)),
-        shift(as_float(args.shift)) {}
+        shift(as_float(args.shift)),
+        film_scale(as_float(args.film_scale)),
+        film_shift(as_float(args.film_shift)) {}
   float shift_of(int64_t n, int64_t c) const {
     return shift.defined() ? data<float>(shift)[n * l.channels + c] : 0.0F;
   }
+  /// What the normalised input is multiplied by, and what is added then.
+  float gamma(int64_t n, int64_t c) const {
+    const float weight_c = data<float>(weight)[c];
+    return film_scale.defined() ? weight_c * (1 + data<float>(film_scale)[n * l.channels + c]) : weight_c;
+  }
+  float beta(int64_t n, int64_t c) const {
+    const float bias_c = data<float>(bias)[c];
+    if (!film_scale.defined()) return bias_c;
+    const int64_t at = n * l.channels + c;
+    return bias_c * (1 + data<float>(film_scale)[at]) + data<float>(film_shift)[at];
+  }
   Layout l;
-  at::Tensor x, skip, weight, bias, shift;
+  at::Tensor x, skip, weight, bias, shift, film_scale, film_shift;
 };
 
 }  // namespace gen::ops::cpu

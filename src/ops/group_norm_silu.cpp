@@ -2,8 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <array>
+
 #include "gen/core/check.h"
 #include "ops/group_norm_cpu.h"
+#include "ops/group_norm_cuda.h"
 
 namespace gen::ops {
 namespace {
@@ -22,26 +26,31 @@ void check(const at::Tensor& x, const GroupNormArgs& args) {
   if (fits && args.skip.defined())
     fits = args.skip.dim() == x.dim() && args.skip.size(0) == B &&
            args.skip.sizes().slice(2) == x.sizes().slice(2);
-  if (fits && args.shift.defined()) fits = args.shift.sizes() == at::IntArrayRef({B, C});
+  for (const auto* t : {&args.shift, &args.film_scale, &args.film_shift})
+    if (fits && t->defined()) fits = t->sizes() == at::IntArrayRef({B, C});
+  fits = fits && args.film_scale.defined() == args.film_shift.defined();
   if (!fits)
     throw ShapeError(fmt::format(
         "group_norm_silu: expected x [B, C - S, ...], skip [B, S, ...] or none, weight [C], bias [C], shift "
-        "[B, C] or none "
-        "and num_groups that divide C, got x {}, skip {}, weight {}, bias {}, shift {}, num_groups {}",
+        "[B, C] or none, film_scale and film_shift [B, C] or none, and num_groups that divide C, got x {}, "
+        "skip {}, "
+        "weight {}, bias {}, shift {}, film_scale {}, film_shift {}, num_groups {}",
         shape(x), shape(args.skip), shape(args.weight), shape(args.bias), shape(args.shift),
-        args.num_groups));
+        shape(args.film_scale), shape(args.film_shift), args.num_groups));
 }
 
 /// The definition, of torch's own operations: what other devices and dtypes get, and second derivatives.
 at::Tensor composed(const at::Tensor& x, const GroupNormArgs& args) {
   auto h = args.skip.defined() ? at::cat({x, args.skip}, 1) : x;
-  if (args.shift.defined()) {
-    auto sizes = args.shift.sizes().vec();
+  const auto of_channels = [&](const at::Tensor& t) {
+    auto sizes = t.sizes().vec();
     sizes.resize(static_cast<size_t>(h.dim()), 1);
-    h = h + args.shift.to(h.scalar_type()).view(sizes);
-  }
+    return t.to(h.scalar_type()).view(sizes);
+  };
+  if (args.shift.defined()) h = h + of_channels(args.shift);
   h = at::group_norm(h, args.num_groups, args.weight.to(h.scalar_type()), args.bias.to(h.scalar_type()),
                      args.eps);
+  if (args.film_scale.defined()) h = h * (1 + of_channels(args.film_scale)) + of_channels(args.film_shift);
   return args.silu ? at::silu(h) : h;
 }
 
@@ -49,16 +58,33 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
+at::Tensor forward_fused(const at::Tensor& x, const GroupNormArgs& args,
+                         cpu::GroupNormStatistics& statistics) {
+  return x.is_cuda() ? cuda::group_norm_forward(x, args, statistics)
+                     : cpu::group_norm_forward(x, args, statistics);
+}
+
+/// The tensors of a call in the order of GroupNormSilu::forward's arguments.
+std::array<at::Tensor, 7> tensors_of(const at::Tensor& x, const GroupNormArgs& args) {
+  return {x, args.weight, args.bias, args.skip, args.shift, args.film_scale, args.film_shift};
+}
+
+using MaybeVariable = std::optional<Variable>;
+
 struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
   static Variable forward(AutogradContext* context, const Variable& x, const Variable& weight,
-                          const Variable& bias, const std::optional<Variable>& maybe_skip,
-                          const std::optional<Variable>& maybe_shift, int64_t num_groups, double eps,
-                          bool silu) {
-    const Variable skip = maybe_skip.value_or(Variable()), shift = maybe_shift.value_or(Variable());
+                          const Variable& bias, const MaybeVariable& skip, const MaybeVariable& shift,
+                          const MaybeVariable& film_scale, const MaybeVariable& film_shift,
+                          int64_t num_groups, double eps, bool silu) {
+    const auto given = [](const MaybeVariable& t) { return t.value_or(Variable()); };
+    const GroupNormArgs args{num_groups,        weight,           bias, eps, silu, given(skip), given(shift),
+                             given(film_scale), given(film_shift)};
     cpu::GroupNormStatistics statistics;
-    auto y = cpu::group_norm_forward(x, {num_groups, weight, bias, eps, silu, skip, shift}, statistics);
-    context->save_for_backward(
-        {x, weight, bias, skip, shift, statistics.mean, statistics.rstd, statistics.channel_mean});
+    auto y = forward_fused(x, args, statistics);
+    const auto inputs = tensors_of(x, args);
+    variable_list saved(inputs.begin(), inputs.end());
+    saved.insert(saved.end(), {statistics.mean, statistics.rstd, statistics.channel_mean});
+    context->save_for_backward(saved);
     context->saved_data["num_groups"] = num_groups;
     context->saved_data["eps"] = eps;
     context->saved_data["silu"] = silu;
@@ -67,52 +93,63 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
-    const GroupNormArgs args{
-        context->saved_data["num_groups"].toInt(), saved[1], saved[2], context->saved_data["eps"].toDouble(),
-        context->saved_data["silu"].toBool(),      saved[3], saved[4]};
-    variable_list result(8);
-    if (at::GradMode::is_enabled()) {  // the gradient is to be differentiated in turn
-      const auto y = composed(saved[0], args);
-      variable_list inputs;
-      std::vector<size_t> slots;
-      for (size_t i = 0; i < 5; ++i)
-        if (saved[i].defined() && saved[i].requires_grad()) {
-          inputs.push_back(saved[i]);
-          slots.push_back(i);
-        }
-      const auto found =
-          torch::autograd::grad({y}, inputs, {grads[0]}, /*retain_graph=*/true, /*create_graph=*/true);
-      for (size_t i = 0; i < slots.size(); ++i) result[slots[i]] = found[i];
-      return result;
-    }
-    const auto g = cpu::group_norm_backward(grads[0], saved[0], args,
-                                            {.mean = saved[5], .rstd = saved[6], .channel_mean = saved[7]});
-    result[0] = g.x;
-    result[1] = g.weight.to(args.weight.scalar_type());
-    result[2] = g.bias.to(args.bias.scalar_type());
-    result[3] = g.skip;
-    if (g.shift.defined()) result[4] = g.shift.to(args.shift.scalar_type());
+    const GroupNormArgs args{context->saved_data["num_groups"].toInt(),
+                             saved[1],
+                             saved[2],
+                             context->saved_data["eps"].toDouble(),
+                             context->saved_data["silu"].toBool(),
+                             saved[3],
+                             saved[4],
+                             saved[5],
+                             saved[6]};
+    if (at::GradMode::is_enabled()) return differentiable_backward(saved, args, grads[0]);
+    const cpu::GroupNormStatistics statistics{saved[7], saved[8], saved[9]};
+    const auto g = saved[0].is_cuda() ? cuda::group_norm_backward(grads[0], saved[0], args, statistics)
+                                      : cpu::group_norm_backward(grads[0], saved[0], args, statistics);
+    variable_list result{g.x, g.weight, g.bias, g.skip, g.shift, g.film_scale, g.film_shift, {}, {}, {}};
+    for (size_t i = 0; i < kTensors; ++i)
+      if (result[i].defined()) result[i] = result[i].to(saved[i].scalar_type());
+    return result;
+  }
+
+ private:
+  static constexpr size_t kTensors = 7, kInputs = 10;
+
+  /// Where the gradient is to be differentiated in turn.
+  static variable_list differentiable_backward(const variable_list& saved, const GroupNormArgs& args,
+                                               const Variable& grad) {
+    variable_list result(kInputs), inputs;
+    std::vector<size_t> slots;
+    const auto y = composed(saved[0], args);
+    for (size_t i = 0; i < kTensors; ++i)
+      if (saved[i].defined() && saved[i].requires_grad()) {
+        inputs.push_back(saved[i]);
+        slots.push_back(i);
+      }
+    const auto found =
+        torch::autograd::grad({y}, inputs, {grad}, /*retain_graph=*/true, /*create_graph=*/true);
+    for (size_t i = 0; i < slots.size(); ++i) result[slots[i]] = found[i];
     return result;
   }
 };
 
 // Autograd takes an absent input as an empty optional, not as an undefined tensor.
-std::optional<at::Tensor> present(const at::Tensor& t) {
-  return t.defined() ? std::optional<at::Tensor>(t) : std::nullopt;
-}
+MaybeVariable present(const at::Tensor& t) { return t.defined() ? MaybeVariable(t) : std::nullopt; }
 
 }  // namespace
 
 at::Tensor group_norm_silu(const at::Tensor& x, const GroupNormArgs& args) {
   check(x, args);
-  if (!cpu::group_norm_supported(x, args)) return composed(x, args);
-  const auto wants_grad = [](const at::Tensor& t) { return t.defined() && t.requires_grad(); };
-  if (at::GradMode::is_enabled() && (wants_grad(x) || wants_grad(args.weight) || wants_grad(args.bias) ||
-                                     wants_grad(args.skip) || wants_grad(args.shift)))
+  if (!cpu::group_norm_supported(x, args) && !cuda::group_norm_supported(x, args)) return composed(x, args);
+  const auto inputs = tensors_of(x, args);
+  if (at::GradMode::is_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const auto& t) {
+        return t.defined() && t.requires_grad();
+      }))
     return GroupNormSilu::apply(x, args.weight, args.bias, present(args.skip), present(args.shift),
-                                args.num_groups, args.eps, args.silu);
+                                present(args.film_scale), present(args.film_shift), args.num_groups, args.eps,
+                                args.silu);
   cpu::GroupNormStatistics statistics;
-  return cpu::group_norm_forward(x, args, statistics);
+  return forward_fused(x, args, statistics);
 }
 
 at::Tensor group_norm_silu(const at::Tensor& x, int64_t num_groups, const at::Tensor& weight,

@@ -1,5 +1,6 @@
 #include "train/adam.h"
 
+#include "gen/ops/adamw.h"
 #include "train/optimizer_state.h"
 
 namespace gen {
@@ -38,6 +39,48 @@ class Adam final : public Optimizer {
   }
 
   void step(double learning_rate) override {
+    if (!fused_step({learning_rate})) step_with_torch(learning_rate);
+  }
+
+  bool fused_step(const FusedStep& step) override {
+    if (!decoupled_ || options_.amsgrad || !all_supported()) return false;
+    const at::NoGradGuard no_grad;
+    std::vector<ops::AdamWTensor> tensors;
+    std::vector<at::Tensor> counts;
+    for (size_t g = 0; g < groups_.size(); ++g)
+      for (size_t i = 0; i < groups_[g].parameters.size(); ++i) {
+        const at::Tensor& parameter = groups_[g].parameters[i].second;
+        if (!parameter.grad().defined()) continue;
+        const Moments& moments = moments_[g];
+        counts.push_back(moments.step[i]);
+        tensors.push_back({parameter, dense_gradient(parameter), moments.mean[i], moments.square[i],
+                           moments.step[i], step.take_average ? step.take_average(parameter) : at::Tensor(),
+                           groups_[g].decay ? options_.weight_decay : 0.0});
+      }
+    if (tensors.empty()) return true;
+    at::_foreach_add_(counts, 1);
+    ops::adamw_(tensors, {step.learning_rate, options_.beta1, options_.beta2, options_.eps,
+                          step.gradient_scale, step.average_weight});
+    return true;
+  }
+
+  double learning_rate() const override { return options_.lr; }
+  TensorMap state() const override { return save_optimizer_state(entries_); }
+  void load_state(const TensorMap& state) override { load_optimizer_state(entries_, state); }
+
+ private:
+  bool all_supported() const {
+    for (size_t g = 0; g < groups_.size(); ++g)
+      for (size_t i = 0; i < groups_[g].parameters.size(); ++i) {
+        const at::Tensor& parameter = groups_[g].parameters[i].second;
+        if (!ops::adamw_supported(parameter) || moments_[g].mean[i].strides() != parameter.strides())
+          return false;
+      }
+    return true;
+  }
+
+  /// Adam, amsgrad, and what our kernel does not take.
+  void step_with_torch(double learning_rate) {
     const at::NoGradGuard no_grad;
     for (size_t g = 0; g < groups_.size(); ++g) {
       Moments now;
@@ -66,11 +109,6 @@ class Adam final : public Optimizer {
     }
   }
 
-  double learning_rate() const override { return options_.lr; }
-  TensorMap state() const override { return save_optimizer_state(entries_); }
-  void load_state(const TensorMap& state) override { load_optimizer_state(entries_, state); }
-
- private:
   struct Moments {
     std::vector<at::Tensor> mean, square, max_square, step;
     void append(const Moments& other, size_t i) {

@@ -31,11 +31,13 @@ Ema::Ema(const torch::nn::Module& module, const EmaOptions& options, int64_t sam
     at::Tensor& average = seen[item.value().unsafeGetTensorImpl()];
     if (!average.defined()) {
       average = item.value().detach().clone();
+      index_.emplace(item.value().unsafeGetTensorImpl(), weights_.size());
       weights_.push_back(item.value());
       averages_.push_back(average);
     }
     state_.emplace(item.key(), average);
   }
+  taken_.resize(weights_.size());
   for (const auto& item : module.named_buffers()) {
     buffers_.push_back(item.value());
     buffer_copies_.push_back(item.value().detach().clone());
@@ -45,8 +47,22 @@ Ema::Ema(const torch::nn::Module& module, const EmaOptions& options, int64_t sam
 
 void Ema::update(int64_t n) {
   const at::NoGradGuard no_grad;
-  ops::ema_update_(averages_, weights_, 1 - ema_decay(options_, n, samples_per_step_));
+  std::vector<at::Tensor> averages, weights;
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    if (taken_[i]) continue;
+    averages.push_back(averages_[i]);
+    weights.push_back(weights_[i]);
+  }
+  taken_.assign(taken_.size(), false);
+  ops::ema_update_(averages, weights, weight(n));
   for (size_t i = 0; i < buffers_.size(); ++i) buffer_copies_[i].copy_(buffers_[i]);
+}
+
+at::Tensor Ema::take(const at::Tensor& parameter) {
+  const auto found = index_.find(parameter.unsafeGetTensorImpl());
+  if (found == index_.end() || averages_[found->second].strides() != parameter.strides()) return {};
+  taken_[found->second] = true;
+  return averages_[found->second];
 }
 
 void Ema::load_state(const TensorMap& state) {

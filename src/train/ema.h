@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include <unordered_map>
 #include <vector>
 
 #include "gen/io/tensor_map.h"
@@ -20,8 +21,12 @@ double ema_decay(const EmaOptions& options, int64_t n, int64_t samples_per_step)
 class Ema {
  public:
   Ema(const torch::nn::Module& module, const EmaOptions& options, int64_t samples_per_step);
-  /// Update number `n`.
+  /// Update number `n`, of all averages but those taken since the last one.
   void update(int64_t n);
+  /// For an optimizer that updates averages itself, with weight(n): that of a parameter, or an undefined tensor where there
+  /// is none in the same layout.
+  at::Tensor take(const at::Tensor& parameter);
+  double weight(int64_t n) const { return 1 - ema_decay(options_, n, samples_per_step_); }
   /// Parameters and buffers by name.
   const TensorMap& state() const { return state_; }
   /// Starts again from these; names and shapes must be those of state().
@@ -32,7 +37,9 @@ class Ema {
   EmaOptions options_;
   int64_t samples_per_step_;
   TensorMap state_;
-  std::vector<at::Tensor> weights_, averages_;  // floating-point parameters
+  std::vector<at::Tensor> weights_, averages_;                // floating-point parameters
+  std::unordered_map<const c10::TensorImpl*, size_t> index_;  // of a parameter in weights_
+  std::vector<bool> taken_;
   std::vector<at::Tensor> buffers_, buffer_copies_;
 };
 

@@ -1,5 +1,6 @@
 #include "train/gradients.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -19,9 +20,13 @@ at::Tensor global_norm(const std::vector<at::Tensor>& gradients) {
   return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)));
 }
 
-void clip_to_norm_(const std::vector<at::Tensor>& gradients, double norm, double max_norm) {
+double clip_factor(double norm, double max_norm) {
   // As torch.nn.utils.clip_grad_norm_, the small term guards a norm of zero.
-  const double factor = max_norm / (norm + 1e-6);
+  return std::min(1.0, max_norm / (norm + 1e-6));
+}
+
+void clip_to_norm_(const std::vector<at::Tensor>& gradients, double norm, double max_norm) {
+  const double factor = clip_factor(norm, max_norm);
   if (factor >= 1 || gradients.empty()) return;
   const at::NoGradGuard no_grad;
   at::_foreach_mul_(gradients, factor);

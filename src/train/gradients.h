@@ -12,6 +12,8 @@ namespace gen {
 std::vector<at::Tensor> gradients_of(const Optimizer& optimizer);
 /// L2 norm of all entries of all tensors as a scalar on their device; not finite where any entry is not.
 at::Tensor global_norm(const std::vector<at::Tensor>& gradients);
+/// What clipping multiplies gradients of global norm `norm` by, so that it becomes at most `max_norm` (> 0); at most 1.
+double clip_factor(double norm, double max_norm);
 /// Scales the gradients in place so that their global norm, known to be `norm`, is at most `max_norm` (> 0).
 void clip_to_norm_(const std::vector<at::Tensor>& gradients, double norm, double max_norm);
 /// Names of the parameters whose gradient is not finite.

@@ -63,6 +63,22 @@ Passes run_passes(Session& session, const TrainOptions& options, Loader& loader,
   return passes;
 }
 
+/// Clip -> step -> EMA, in one pass over memory where the optimizer has one.
+void update_weights(Session& session, const TrainOptions& options, const std::vector<at::Tensor>& gradients,
+                    double grad_norm, double learning_rate, int64_t update) {
+  const bool clips = options.clip_grad_norm > 0;
+  FusedStep step{learning_rate, clips ? clip_factor(grad_norm, options.clip_grad_norm) : 1.0};
+  if (session.ema) {
+    step.average_weight = session.ema->weight(update);
+    step.take_average = [&](const at::Tensor& parameter) { return session.ema->take(parameter); };
+  }
+  if (!session.optimizer->fused_step(step)) {
+    if (clips) clip_to_norm_(gradients, grad_norm, options.clip_grad_norm);
+    session.optimizer->step(learning_rate);
+  }
+  if (session.ema) session.ema->update(update);
+}
+
 /// The loop: passes -> norm -> finite? -> clip -> step -> EMA -> hooks. Ends at the last step, at an early
 /// stop, or when a signal asks.
 void run_steps(const ExperimentOptions& experiment, Session& session, Checkpointer& checkpoints,
@@ -89,9 +105,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
 
     if (finite) {
       session.scaler.update(/*overflowed=*/false);
-      if (options.clip_grad_norm > 0) clip_to_norm_(gradients, grad_norm, options.clip_grad_norm);
-      session.optimizer->step(learning_rate);
-      if (session.ema) session.ema->update(progress.updates);
+      update_weights(session, options, gradients, grad_norm, learning_rate, progress.updates);
       ++progress.updates;
     } else if (!(std::isfinite(loss) && session.scaler.active() &&
                  session.scaler.update(/*overflowed=*/true))) {

@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,11 +22,22 @@ struct ParameterGroup {
 /// One decayed and one undecayed group of the trainable parameters.
 std::vector<ParameterGroup> parameter_groups(const torch::nn::Module& module);
 
+/// A step together with what else goes over the weights.
+struct FusedStep {
+  double learning_rate = 0;
+  double gradient_scale = 1;  ///< the gradients count as multiplied by this
+  double average_weight = 0;  ///< average += average_weight * (parameter - average), after the update
+  /// The average to update for a parameter, or an undefined tensor; null where nothing is averaged.
+  std::function<at::Tensor(const at::Tensor&)> take_average = nullptr;
+};
+
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
   /// One update with the gradients at hand; parameters without one are left alone.
   virtual void step(double learning_rate) = 0;
+  /// All of it in one pass over memory; false, with nothing done, where there is no kernel for these parameters.
+  virtual bool fused_step(const FusedStep& /*step*/) { return false; }
   void zero_grad();
   /// The configured rate, which a schedule multiplies.
   virtual double learning_rate() const = 0;

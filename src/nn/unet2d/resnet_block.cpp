@@ -5,7 +5,8 @@
 
 namespace gen {
 
-ResnetBlock2d::ResnetBlock2d(const ResnetBlockOptions& o) : options_(o) {
+ResnetBlock2d::ResnetBlock2d(const ResnetBlockOptions& o)
+    : options_(o), silu_(o.act_fn == "silu" || o.act_fn == "swish") {
   norm1_ = register_module("norm1", std::make_shared<GroupNorm>(o.groups, o.in, o.eps));
   conv1_ = register_module("conv1", std::make_shared<Conv2d>(o.in, o.out));
   time_emb_proj_ = register_module(
@@ -33,25 +34,28 @@ at::Tensor ResnetBlock2d::resampled(const at::Tensor& x, at::IntArrayRef size) c
   return x;
 }
 
-at::Tensor ResnetBlock2d::normalized(const GroupNorm& norm, const at::Tensor& x, const at::Tensor& skip,
-                                     const at::Tensor& shift) const {
-  const bool silu = options_.act_fn == "silu" || options_.act_fn == "swish";
-  const auto h = norm.forward(x, skip, shift, silu);
-  return silu ? h : activate(h, options_.act_fn);
+at::Tensor ResnetBlock2d::normalized(const at::Tensor& x, const at::Tensor& skip) const {
+  const auto h = norm1_->forward(x, skip, {}, silu_);
+  return silu_ ? h : activate(h, options_.act_fn);
+}
+
+at::Tensor ResnetBlock2d::normalized_with_time(const at::Tensor& x, const at::Tensor& time) const {
+  at::Tensor h;
+  if (options_.scale_shift) {
+    const auto parts = time.chunk(2, 1);
+    h = norm2_->modulated(x, parts[0], parts[1], silu_);
+  } else {
+    h = norm2_->forward(x, {}, time, silu_);
+  }
+  return silu_ ? h : activate(h, options_.act_fn);
 }
 
 at::Tensor ResnetBlock2d::forward(const at::Tensor& x, const at::Tensor& skip, const at::Tensor& time,
                                   at::IntArrayRef size) const {
   GEN_CHECK(!skip.defined() || (conv_shortcut_ && options_.resample == Resample::none),
             "a block with a skip has a conv_shortcut and keeps the size");
-  auto h = conv1_->forward(resampled(normalized(*norm1_, x, skip, {}), size));  // [B, out, H', W']
-  const auto t = time_emb_proj_->forward(time);                                 // [B, out], or twice as wide
-  if (options_.scale_shift) {
-    const auto parts = t.unsqueeze(2).unsqueeze(3).chunk(2, 1);
-    h = activate(norm2_->forward(h) * (1 + parts[0]) + parts[1], options_.act_fn);
-  } else {
-    h = normalized(*norm2_, h, {}, t);
-  }
+  auto h = conv1_->forward(resampled(normalized(x, skip), size));  // [B, out, H', W']
+  h = normalized_with_time(h, time_emb_proj_->forward(time));
   if (options_.dropout > 0) h = at::dropout(h, options_.dropout, is_training());
   h = conv2_->forward(h);
   if (skip.defined()) {

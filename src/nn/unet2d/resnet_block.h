@@ -33,10 +33,12 @@ class ResnetBlock2d final : public torch::nn::Module {
 
  private:
   at::Tensor resampled(const at::Tensor& x, at::IntArrayRef size) const;
-  at::Tensor normalized(const GroupNorm& norm, const at::Tensor& x, const at::Tensor& skip,
-                        const at::Tensor& shift) const;
+  at::Tensor normalized(const at::Tensor& x, const at::Tensor& skip) const;
+  /// `time` is what time_emb_proj gives: [B, out], added before norm2, or with scale_shift [B, 2 out].
+  at::Tensor normalized_with_time(const at::Tensor& x, const at::Tensor& time) const;
 
   ResnetBlockOptions options_;
+  bool silu_;  ///< the activation is part of the norms' operation
   std::shared_ptr<GroupNorm> norm1_, norm2_;
   std::shared_ptr<Conv2d> conv1_, conv2_, conv_shortcut_;
   std::shared_ptr<Linear> time_emb_proj_;

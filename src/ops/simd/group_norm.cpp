@@ -1,4 +1,5 @@
 // Moments, normalisation and gradients of group norm with SiLU: one read (and one write) of memory each.
+#include "ops/simd/tables.h"
 #include "ops/simd/vector.h"
 
 namespace gen::ops::simd::GEN_SIMD_NAME {
@@ -193,6 +194,7 @@ constexpr GroupNormKernels<T> table() {
 extern const GemmKernels kGemm;
 extern const AttentionKernels kAttention;
 extern const Kernels kKernels;
-const Kernels kKernels{GEN_SIMD_TEXT, table<float>(), table<Bf16>(), &kGemm, &kAttention};
+const Kernels kKernels{GEN_SIMD_TEXT, table<float>(), table<Bf16>(), &kGemm,       &kAttention,
+                       &kRowNorm,     &kRowNormBf16,  &kRotary,      &kRotaryBf16, &kAdam};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

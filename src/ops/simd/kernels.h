@@ -39,12 +39,54 @@ struct GroupNormKernels {
   void (*combine_plane)(const T* x, T* dx, int64_t n, float a, float b, float d);
 };
 
+/// LayerNorm (center) or RMSNorm of rows of n elements. Sums of float.
+template <class T>
+struct RowNormKernels {
+  /// One row: s = x + residual, written to `sum`; without a residual (null) s = x and `sum` is not used.
+  /// y = weight (s - mean) rstd + bias, bias null: 0, mean 0 where not centered.
+  void (*forward)(const T* x, const T* residual, T* sum, T* y, int64_t n, const float* weight,
+                  const float* bias, float eps, bool center, float* mean, float* rstd);
+  /// Rows beside each other: dx = the gradient by s, plus `dsum` where not null; dweight += sum_r dy h, dbias += sum_r
+  /// dy, h = (s - mean) rstd.
+  void (*backward)(const T* dy, const T* dsum, const T* s, T* dx, int64_t rows, int64_t n,
+                   const float* weight, const float* mean, const float* rstd, bool center, float* dweight,
+                   float* dbias);
+};
+
+/// One head at one position: y = x with its first 2 * pairs elements rotated; y may be x.
+template <class T>
+struct RotaryKernels {
+  void (*row)(const T* x, T* y, int64_t dim, int64_t pairs, const float* cos, const float* sin,
+              bool interleaved, bool inverse);
+};
+
+/// The constants of one step over one tensor; see gen/ops/adamw.h.
+struct AdamStep {
+  float gradient_scale;              ///< multiplies the gradient as it is read
+  float decay;                       ///< multiplies the parameter first: 1 - lr * weight_decay
+  float mean_weight, square_weight;  ///< of what is new in the moments: 1 - beta
+  float step_size;                   ///< lr / (1 - beta1^t)
+  float root_correction;             ///< 1 / sqrt(1 - beta2^t)
+  float eps;
+  float average_weight;  ///< of the new parameter in the average
+};
+struct AdamKernels {
+  /// `average` may be null.
+  void (*update)(float* parameter, const float* gradient, float* mean, float* square, float* average,
+                 int64_t n, const AdamStep& step);
+};
+
 struct Kernels {
   const char* instruction_set;
   GroupNormKernels<float> group_norm;
   GroupNormKernels<Bf16> group_norm_bf16;
   const GemmKernels* gemm;
   const AttentionKernels* attention;
+  const RowNormKernels<float>* row_norm;
+  const RowNormKernels<Bf16>* row_norm_bf16;
+  const RotaryKernels<float>* rotary;
+  const RotaryKernels<Bf16>* rotary_bf16;
+  const AdamKernels* adam;
 };
 
 namespace baseline {

@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__SSE__)
+#include <immintrin.h>
+#endif
+
 #include "ops/simd/kernels.h"
 
 namespace gen::ops::simd::GEN_SIMD_NAME {
@@ -82,6 +86,19 @@ inline float total(F v) {
   float sum = 0;
   for (int i = 0; i < kLanes; ++i) sum += v[i];
   return sum;
+}
+
+inline F square_root(F x) {
+#if defined(__AVX512F__)
+  return (F)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX__)
+  return (F)_mm256_sqrt_ps((__m256)x);
+#elif defined(__SSE__)
+  return (F)_mm_sqrt_ps((__m128)x);
+#else
+  for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
 }
 
 /// e^x to within 2 units in the last place, x clamped to [-87, 88]: 2^n times a polynomial in x - n ln 2

@@ -55,6 +55,21 @@ TEST(Ema, MatchesItsClosedFormForARamp) {
   EXPECT_NEAR(ema.state().at("w")[1].item<double>(), expected, 1e-4);
 }
 
+TEST(Ema, LeavesATakenAverageToWhoTookIt) {
+  Scalar module;
+  Ema ema(module, constant(0.9), 1);
+  const at::NoGradGuard no_grad;
+  module.w.fill_(1);
+  const auto average = ema.take(module.w);
+  ASSERT_TRUE(average.defined());
+  average.fill_(7);
+  ema.update(1'000'000);
+  EXPECT_EQ(ema.state().at("w")[0].item<float>(), 7.0F);
+  ema.update(1'000'001);  // taken once, not for ever
+  EXPECT_NEAR(ema.state().at("w")[0].item<double>(), 0.9 * 7 + 0.1, 1e-6);
+  EXPECT_FALSE(ema.take(torch::zeros({2})).defined());
+}
+
 TEST(Ema, CopiesBuffersAsTheyAre) {
   Scalar module;
   Ema ema(module, constant(0.9), 1);

@@ -7,6 +7,7 @@
 #include "gen/config/load.h"
 #include "gen/core/error.h"
 #include "support/support.h"
+#include "train/ema.h"
 
 namespace gen {
 namespace {
@@ -87,6 +88,51 @@ TEST(Sgd, MatchesTorchWithNesterovMomentum) {
 TEST(Sgd, MatchesTorchWithoutMomentum) {
   expect_parity<torch::optim::SGD>(R"({"type": "sgd", "lr": 0.05, "momentum": 0})",
                                    torch::optim::SGDOptions(0.05));
+}
+
+TEST(AdamW, OnePassIsClippingThenTheStepThenTheAverage) {
+  auto one = make_network(), three = make_network();
+  auto fused = optimizers().make(component(R"({"type": "adamw", "lr": 0.01})"), parameter_groups(*one));
+  auto plain = optimizers().make(component(R"({"type": "adamw", "lr": 0.01})"), parameter_groups(*three));
+  EmaOptions options;
+  options.decay = 0.9;
+  Ema average(*one, options, 1), expected(*three, options, 1);
+  for (int64_t step = 0; step < 5; ++step) {
+    fused->zero_grad();
+    plain->zero_grad();
+    loss_of(*one, step).backward();
+    loss_of(*three, step).backward();
+    if (step == 3)
+      for (auto& network : {one, three}) network->norm->weight.mutable_grad().reset();
+    ASSERT_TRUE(fused->fused_step(
+        {0.01, 0.3, average.weight(100), [&](const at::Tensor& p) { return average.take(p); }}));
+    average.update(100);
+    for (auto& parameter : three->parameters())
+      if (parameter.grad().defined()) parameter.mutable_grad().mul_(0.3);
+    plain->step(0.01);
+    expected.update(100);
+  }
+  const auto weights = three->named_parameters();
+  for (const auto& item : one->named_parameters()) {
+    EXPECT_LT(test::max_abs_diff(item.value(), weights[item.key()]), 1e-6) << item.key();
+    EXPECT_LT(test::max_abs_diff(average.state().at(item.key()), expected.state().at(item.key())), 1e-6)
+        << item.key();
+  }
+}
+
+TEST(Optimizer, WithoutAKernelNothingIsDoneInOnePass) {
+  for (const char* json :
+       {R"({"type": "adam"})", R"({"type": "sgd"})", R"({"type": "adamw", "amsgrad": true})"}) {
+    auto network = make_network();
+    auto optimizer = optimizers().make(component(json), parameter_groups(*network));
+    loss_of(*network, 0).backward();
+    const auto before = network->out->weight.detach().clone();
+    const auto refuse = [](const at::Tensor&) -> at::Tensor {
+      throw std::logic_error("an average was taken");
+    };
+    EXPECT_FALSE(optimizer->fused_step({0.1, 1.0, 0.5, refuse})) << json;
+    EXPECT_TRUE(torch::equal(network->out->weight, before)) << json;
+  }
 }
 
 TEST(ParameterGroups, NormsAndBiasesAreNotDecayed) {
