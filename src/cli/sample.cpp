@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/progress_line.h"
+#include "cli/sample_data.h"
 #include "cli/sample_writer.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
@@ -26,11 +27,12 @@ constexpr const char* kExamples =
   gen sample --run runs/diffusion-mnist --sampler ddim --steps 20
   gen sample --run runs/diffusion-shapes --label 2       where the model is conditional on a class
   gen sample --run runs/flow-toy2d --format npy --count 10000
+  gen sample --run runs/vae-shapes --mode interpolate    between held-out examples; reconstruct: beside them
 sample i depends on the seed and i alone: the same for every --count and --batch-size
 )";
 
 struct Flags : SharedFlags {
-  std::string run, out, sampler, format = "png";
+  std::string run, out, sampler, format = "png", mode = "prior";
   std::optional<int64_t> count, batch_size, steps;
   std::vector<std::string> labels;
   bool raw = false;
@@ -149,10 +151,13 @@ ExitCode run(const Flags& flags) {
 
   Json document = provenance(loaded, folder, seed);
   SampleWriter writer(out, flags.format, loaded.data.kind, png_text(document));
-  const int64_t evaluations = draw(loaded, labels, seed, writer, flags.quiet);
+  const bool from_prior = flags.mode == "prior";
+  const int64_t evaluations = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : 1;
+  if (!from_prior) loaded.experiment.sample.count = draw_from_data(loaded, flags.mode, writer);
   const auto files = writer.finish();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
 
+  document["mode"] = flags.mode;
   document["count"] = loaded.experiment.sample.count;
   document["labels"] = labels.empty() ? Json(nullptr) : Json(labels);
   document["evaluations"] = evaluations;
@@ -187,6 +192,9 @@ void add_sample(CLI::App& app, Action& action) {
   verb->add_option("--label", flags->labels, "class number or name, repeatable; cycled over the samples")
       ->option_text("CLASS")
       ->allow_extra_args(false);
+  verb->add_option("--mode", flags->mode, "prior (default); reconstruct, interpolate: of held-out examples")
+      ->option_text("MODE")
+      ->check(one_of({"prior", "reconstruct", "interpolate"}));
   verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
   add_run_flags(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });

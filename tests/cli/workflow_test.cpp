@@ -50,6 +50,30 @@ TEST_F(Workflow, TrainTellsTheRunThePictureAndWhatIsNext) {
   EXPECT_NE(result.out.find("gen sample --run " + run("shapes")), std::string::npos) << result.out;
 }
 
+TEST_F(Workflow, SampleReconstructsAndInterpolatesHeldOutExamples) {
+  const auto pictures = [&](const std::string& mode, const std::string& count) {
+    const auto out = (*folder / ("out-" + mode)).string();
+    const auto result =
+        run_gen({"sample", "--run", run("shapes"), "--mode", mode, "--count", count, "--out", out});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::vector<at::Tensor> list;
+    for (int64_t i = 0; fs::exists(fs::path(out) / fmt::format("{:05}.png", i)); ++i)
+      list.push_back(to_tensor(read_image(fs::path(out) / fmt::format("{:05}.png", i))));
+    return list;
+  };
+  const auto pairs = pictures("reconstruct", "4"), row = pictures("interpolate", "8");
+  ASSERT_EQ(pairs.size(), 4);
+  ASSERT_EQ(row.size(), 8);
+  // The ends of the row are the reconstructions of examples 0 and 1.
+  EXPECT_TRUE(at::equal(row.front(), pairs[1]));
+  EXPECT_TRUE(at::equal(row.back(), pairs[3]));
+  EXPECT_FALSE(at::equal(pairs[0], pairs[2]));
+  const auto refused = run_gen({"sample", "--run", run("toy"), "--mode", "interpolate"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.find("asks for an autoencoder, which a model of type flow is not"), std::string::npos)
+      << refused.err;
+}
+
 TEST_F(Workflow, AFolderWithARunIsRefusedUnlessToldHow) {
   const std::vector<std::string> again{"train",     "--config",    *folder / "shapes.json",
                                        "--run-dir", run("shapes"), "--quiet"};

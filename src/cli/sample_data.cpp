@@ -1,0 +1,40 @@
+#include "cli/sample_data.h"
+
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "gen/core/error.h"
+#include "gen/data/loader.h"
+
+namespace gen::cli {
+namespace {
+
+constexpr int64_t kStepsOfARow = 8;
+
+}  // namespace
+
+int64_t draw_from_data(LoadedRun& loaded, const std::string& mode, SampleWriter& writer) {
+  const c10::InferenceMode inference;
+  Autoencoder* autoencoder = loaded.model->autoencoder();
+  if (autoencoder == nullptr)
+    throw ConfigError(
+        fmt::format("gen sample: --mode {} asks for an autoencoder, which a model of type {} is not", mode,
+                    loaded.experiment.model.type));
+  const auto data = datasets().make(loaded.experiment.data, Split::test);
+  const bool rows = mode == "interpolate";
+  const int64_t examples = rows ? 2 : 1, written = rows ? kStepsOfARow : 2;  // of a row, or of a pair
+  const int64_t groups =
+      std::clamp<int64_t>(loaded.experiment.sample.count / written, 1, data->size() / examples);
+  for (int64_t g = 0; g < groups; ++g) {
+    const at::Tensor x = read_batch(*data, g * examples, examples).to(loaded.device).x;
+    Samples samples;
+    samples.x = rows ? autoencoder->interpolate(x.slice(0, 0, 1), x.slice(0, 1), kStepsOfARow).flatten(0, 1)
+                     : at::cat({x, autoencoder->reconstruct(x)});
+    writer.add(samples, g * written);
+  }
+  return groups * written;
+}
+
+}  // namespace gen::cli

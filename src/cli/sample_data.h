@@ -1,0 +1,16 @@
+// What `gen sample` draws from held-out examples instead of from the prior.
+#pragma once
+
+#include <string>
+
+#include "cli/sample_writer.h"
+#include "gen/train/trainer.h"
+
+namespace gen::cli {
+
+/// mode "reconstruct": held-out examples 0, 1, ..., each followed by its reconstruction. "interpolate": rows of eight, from
+/// example 2 r to example 2 r + 1 on the line between their codes. Writes sample.count pictures, rounded down to whole pairs
+/// or rows (one at least); returns how many. Throws ConfigError where the model has no autoencoder.
+int64_t draw_from_data(LoadedRun& loaded, const std::string& mode, SampleWriter& writer);
+
+}  // namespace gen::cli
