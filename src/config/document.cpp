@@ -240,7 +240,8 @@ Document Document::read(const std::filesystem::path& path, Issues& issues) {
   Document document;
   document.state_->name = path.string();
   std::vector<std::filesystem::path> chain;
-  read_into(path, document.state_->root, document.state_->origins, chain, issues);
+  if (!read_into(path, document.state_->root, document.state_->origins, chain, issues))
+    document.state_->root = Json::object();  // half a config would only add mistakes that are none
   return document;
 }
 

@@ -126,7 +126,7 @@ ExperimentOptions load_experiment(const std::filesystem::path& config, const std
                                   const LoadPolicy& policy) {
   Issues issues;
   Document document = Document::read(config, issues);
-  issues.throw_if_any();
+  if (document.root().empty()) issues.throw_if_any();  // nothing could be read
   for (const auto& assignment : sets) document.set(assignment, issues);
   ExperimentOptions experiment;
   load(document, experiment, issues, "", policy);

@@ -27,6 +27,16 @@ TEST(Mistakes, EveryMistakeOfAConfigIsToldAtOnce) {
   expect_golden("six_mistakes", text, folder.path());
 }
 
+TEST(Mistakes, AKeyGivenTwiceIsToldWithTheOthers) {
+  const TempDir folder;
+  write_text(
+      folder / "config.json",
+      R"({"model": {"type": "vae", "betta": 2}, "data": {"type": "shapes"}, "train": {"steps": 1, "steps": 2}})");
+  const auto text = error_of({"check", "--config", folder / "config.json"}, 2);
+  EXPECT_NE(text.find("/train/steps: the key is given twice (keep one)"), std::string::npos) << text;
+  EXPECT_NE(text.find("/model/betta: unknown key (did you mean \"beta\"?)"), std::string::npos) << text;
+}
+
 TEST(Mistakes, AKeyOfAnotherFamilyIsRefused) {
   const TempDir folder;
   write_text(folder / "config.json",

@@ -37,7 +37,7 @@ class Document {
 
   /// Reads `path` (// and /* */ comments allowed), merges what it `extends` (a path or a list of paths, relative to
   /// the file; objects merge, all else replaces; a component whose "type" differs replaces), and reports duplicate
-  /// keys, syntax errors with line and column, and cycles into `issues`.
+  /// keys, syntax errors with line and column, and cycles into `issues`. Empty where a file could not be read or parsed.
   static Document read(const std::filesystem::path& path, Issues& issues);
   /// The same of a text; `name` stands for the file in error texts. `extends` is refused.
   static Document parse(const std::string& text, const std::string& name, Issues& issues);
