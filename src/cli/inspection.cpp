@@ -84,9 +84,15 @@ Json summary_of(const ExperimentOptions& experiment) {
           {"steps", experiment.train.steps}, {"batch_size", experiment.train.batch_size}};
 }
 
+std::string status_of(const RunDir& run) {
+  const std::string status = run.status();
+  if (status != "running" || run.in_use()) return status;
+  return "killed: no process trains there (gen train --resume goes on)";
+}
+
 Json inspect_run(const fs::path& folder) {
   const RunDir run = RunDir::open_existing(folder);
-  Json findings = {{"kind", "run"}, {"path", folder.string()}, {"status", run.status()}};
+  Json findings = {{"kind", "run"}, {"path", folder.string()}, {"status", status_of(run)}};
   findings.update(summary_of(load_experiment(run.config(), {}, {.check_paths = false})));
   Json checkpoints = Json::array();
   for (const auto& each : list_checkpoints(run.checkpoints())) {
@@ -175,8 +181,10 @@ std::string row_text(const std::string& key, const Json& value) {
 // A list of objects of the same keys is a table, all else a line each.
 std::string list_text(const Json& list) {
   if (!list.front().is_object()) {
+    constexpr size_t kShown = 12;
     std::string lines;
-    for (const auto& each : list) lines += "  " + scalar_text(each) + "\n";
+    for (size_t i = 0; i < std::min(list.size(), kShown); ++i) lines += "  " + scalar_text(list[i]) + "\n";
+    if (list.size() > kShown) lines += fmt::format("  ... and {} more\n", list.size() - kShown);
     return lines;
   }
   std::vector<std::string> header;

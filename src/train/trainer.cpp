@@ -137,7 +137,10 @@ void start(const ExperimentOptions& experiment, Session& session, Checkpointer& 
   log::info("{}: {} parameters on {} with {} threads, {} training examples", experiment.name,
             human_count(parameters), session.device.str(), at::get_num_threads(), session.data->size());
   if (checkpoints.restore(progress)) {
-    log::info("resumed at step {} of {}", progress.step, experiment.train.steps);
+    log::info("resumed at step {} of {}{}", progress.step, experiment.train.steps,
+              progress.step >= experiment.train.steps
+                  ? ": nothing is left to train (raise train.steps to go on)"
+                  : "");
     return;
   }
   initialize(experiment, session);
@@ -168,17 +171,18 @@ TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run
               progress.step);
   result.step = progress.step;
   result.final_loss = progress.last_loss;
-  result.best_validation = progress.best_validation.value_or(0);
+  result.best_validation = progress.best_validation;
   return result;
 }
 
 namespace {
 
-/// Notes a failure in STATUS and train.log, neither of which may hide it.
+/// Notes a failure in train.log and STATUS, neither of which may hide it. A resume that was refused leaves STATUS to the
+/// run as it is.
 void record_failure(const RunDir& run, const std::string& what) {
   try {
     log::write_file(log::Level::error, what);  // main() prints what it catches
-    run.set_status("failed: " + what.substr(0, what.find('\n')));
+    if (run.status() == "running") run.set_status("failed: " + what.substr(0, what.find('\n')));
   } catch (const std::exception&) {
   }
 }

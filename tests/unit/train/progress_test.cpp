@@ -46,5 +46,11 @@ TEST(RunRecord, NamesThePointersThatResumeMayNotChange) {
   EXPECT_EQ(conflicting_options(before, now), (std::vector<std::string>{"/model/beta", "/train/batch_size"}));
 }
 
+TEST(RunRecord, NamesOnlyTheTypeOfAnotherType) {
+  const Json vae = Json::parse(R"({"model": {"type": "vae", "beta": 1, "latent_dim": 4}})");
+  const Json flow = Json::parse(R"({"model": {"type": "flow", "prior": "gaussian"}})");
+  EXPECT_EQ(conflicting_options(vae, flow), std::vector<std::string>{"/model/type"});
+}
+
 }  // namespace
 }  // namespace gen
