@@ -223,7 +223,15 @@ bool read_into(const std::filesystem::path& path, Json& root, Origins& origins,
       }
       Json base = Json::object();
       Origins base_origins;
-      good &= read_into(path.parent_path() / parent.get<std::string>(), base, base_origins, chain, issues);
+      const auto parent_path = path.parent_path() / parent.get<std::string>();
+      if (std::error_code error; !std::filesystem::exists(parent_path, error)) {
+        issues.add(path.string() + ": /extends",
+                   fmt::format("expected an existing file, got {} (no such file {})", parent.dump(),
+                               parent_path.string()));
+        good = false;
+        continue;
+      }
+      good &= read_into(parent_path, base, base_origins, chain, issues);
       merge_over(root, base, "", "", origins);
       std::erase_if(origins, [](const auto& each) { return each.second.empty(); });
       for (auto& [pointer, file] : base_origins) origins[pointer] = file;
