@@ -33,6 +33,10 @@ int64_t data_position(const Progress& progress, const TrainOptions& options) {
   return progress.step * options.gradient_accumulation + progress.skipped_batches;
 }
 
+bool is_finished(const Progress& progress, const TrainOptions& options) {
+  return progress.step >= options.steps || out_of_patience(progress, options.early_stop.patience);
+}
+
 /// Loss and gradient norm on the host, in one wait for the device.
 std::pair<double, double> to_host(const at::Tensor& loss, const at::Tensor& norm) {
   if (loss.is_cpu()) return {loss.item<double>(), norm.item<double>()};
@@ -87,7 +91,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
   const auto seed = static_cast<uint64_t>(experiment.seed);
   auto loader = open_loader(session, experiment, data_position(progress, options));
   session.model->module().train();
-  while (progress.step < options.steps && !progress.stopped_early && !signals::stop_requested()) {
+  while (!is_finished(progress, options) && !signals::stop_requested()) {
     const int64_t step = progress.step;
     seed_default_generators(derive_seed(seed, Stream::dropout, static_cast<uint64_t>(step)));
     Rng rng(derive_seed(seed, Stream::noise, static_cast<uint64_t>(step)), session.device);
@@ -138,8 +142,8 @@ void start(const ExperimentOptions& experiment, Session& session, Checkpointer& 
             human_count(parameters), session.device.str(), at::get_num_threads(), session.data->size());
   if (checkpoints.restore(progress)) {
     log::info("resumed at step {} of {}{}", progress.step, experiment.train.steps,
-              progress.step >= experiment.train.steps
-                  ? ": nothing is left to train (raise train.steps to go on)"
+              is_finished(progress, experiment.train)
+                  ? ": nothing is left to train (raise train.steps or the patience to go on)"
                   : "");
     return;
   }
@@ -160,7 +164,7 @@ TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run
   run_steps(experiment, session, checkpoints, progress, hooks);
 
   TrainResult result;
-  result.stopped = progress.step < experiment.train.steps && !progress.stopped_early;
+  result.stopped = !is_finished(progress, experiment.train);
   if (result.stopped)
     hooks.stop();
   else

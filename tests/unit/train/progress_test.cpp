@@ -16,7 +16,7 @@ TEST(Progress, SurvivesJsonBitForBit) {
   p.step = 12, p.updates = 11, p.skipped_batches = 3, p.loss_sum = 1.0 / 3, p.loss_count = 7,
   p.last_loss = -0.1;
   p.best_validation = std::exp(1.0);
-  p.best_step = 8, p.stale_validations = 2, p.stopped_early = true, p.elapsed_s = 0.1;
+  p.best_step = 8, p.stale_validations = 2, p.elapsed_s = 0.1;
   const Json json = to_json(p);
   EXPECT_EQ(to_json(progress_from_json(Json::parse(json.dump()))), json);
   EXPECT_EQ(progress_from_json(Json::parse(json.dump())).loss_sum, 1.0 / 3);

@@ -239,6 +239,20 @@ TEST_F(Trainer, EarlyStopKeepsTheBestCheckpoint) {
   EXPECT_EQ(read_json(temp / "run" / "summary.json")["best_step"], 2);
 }
 
+TEST_F(Trainer, AnEarlyStopIsLeftBehindByMorePatience) {
+  with_validation = true;
+  validation_rises_by = 100;
+  experiment.train.steps = 20;
+  experiment.train.validate_every = 2;
+  experiment.train.early_stop.patience = 3;
+  EXPECT_EQ(run().step, 8);
+  EXPECT_EQ(run({}, RunMode::resume).step, 8) << "stopped for good, where nothing has changed";
+  experiment.train.early_stop.patience = 5;
+  EXPECT_EQ(run({}, RunMode::resume).step, 12);
+  experiment.train.early_stop.patience = 0;
+  EXPECT_EQ(run({}, RunMode::resume).step, 20);
+}
+
 TEST_F(Trainer, AccumulationEqualsOneLargeBatch) {
   experiment.train.steps = 3;
   experiment.train.batch_size = 8;
