@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/table.h"
+#include "gen/config/document.h"
 #include "gen/core/error.h"
 #include "gen/core/units.h"
 #include "gen/io/checkpoint.h"
@@ -139,13 +140,13 @@ Json inspect_image(const fs::path& path) {
 }
 
 Json inspect_json(const fs::path& path) {
-  const Json value = read_json(path);
-  if (value.is_object() && (value.contains("model") || value.contains("extends"))) {
+  Issues issues;
+  if (Document::read(path, issues).root().contains("model")) {  // which may have comments, and a base
     Json findings = {{"kind", "config"}, {"path", path.string()}};
     findings.update(summary_of(load_experiment(path, {}, {.check_paths = false})));
     return findings;
   }
-  return {{"kind", "json"}, {"path", path.string()}, {"content", value}};
+  return {{"kind", "json"}, {"path", path.string()}, {"content", read_json(path)}};
 }
 
 Json inspect_file(const fs::path& path) {

@@ -71,10 +71,7 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    std::string text = e.what();
-    if (const auto at = text.find("at line "); at != std::string::npos) text = text.substr(at);
-    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-    issues_.add(name_, "not valid JSON " + text.substr(0, 400));
+    issues_.add(name_, "not valid JSON " + json_error_text(e.what()));
     return false;
   }
 

@@ -180,7 +180,7 @@ TEST_F(Workflow, ScoresThatCannotBeKeptAreStillPrinted) {
   fs::rename(aside, eval);
 }
 
-TEST_F(Workflow, InspectTellsRunsCheckpointsAndTornFiles) {
+TEST_F(Workflow, InspectTellsRunsCheckpointsConfigsAndTornFiles) {
   const Json found = json_of({"inspect", run("shapes"), "--json"});
   EXPECT_EQ(found["kind"], "run");
   EXPECT_EQ(found["status"], "done");
@@ -190,6 +190,10 @@ TEST_F(Workflow, InspectTellsRunsCheckpointsAndTornFiles) {
   EXPECT_EQ(json_of({"inspect", checkpoint, "--json"})["step"], 4);
   const Json weights = json_of({"inspect", checkpoint + "/model.safetensors", "--json"});
   EXPECT_FALSE(weights["tensors"].empty());
+
+  const auto commented = *folder / "commented.json";
+  write_text(commented, std::string("// tiny\n") + kToy);
+  EXPECT_EQ(json_of({"inspect", commented.string(), "--json"})["model"], "flow");
 
   const auto torn = *folder / "torn.safetensors", whole = fs::path(checkpoint) / "model.safetensors";
   const auto bytes = read_text(whole);
