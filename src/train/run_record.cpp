@@ -144,6 +144,13 @@ void record_start(const RunDir& run, const ExperimentOptions& experiment, const 
   record["seed"] = experiment.seed;
   record["config_hash"] = config_hash(experiment);
   record["data"] = to_json(session.data->spec());
+  if (const auto before = record.value("train_examples", session.data->size());
+      before != session.data->size())
+    log::warning(
+        "the run began with {} training examples and there are {} now: their order is another one from here "
+        "on",
+        before, session.data->size());
+  record["train_examples"] = session.data->size();
   record["starts"].push_back(start_note(session));
   write_json(run.config(), config);
   write_json(run.run(), record);

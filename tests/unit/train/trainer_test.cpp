@@ -85,7 +85,7 @@ class Trainer : public ::testing::Test {
   TrainResult run(std::vector<int64_t> poison = {}, RunMode mode = RunMode::create) {
     torch::manual_seed(1);
     Session session;
-    session.data = std::make_shared<Points>();
+    session.data = std::make_shared<Points>(num_examples);
     if (with_validation) session.validation = std::make_shared<Points>(8);
     auto owned = std::make_unique<LineModel>();
     model = owned.get();
@@ -120,6 +120,7 @@ class Trainer : public ::testing::Test {
   test::TempDir temp;
   ExperimentOptions experiment;
   bool with_validation = false;
+  int64_t num_examples = 64;
   int64_t stop_at = -1;
   double validation_rises_by = 0;
   LineModel* model = nullptr;
@@ -222,6 +223,20 @@ TEST_F(Trainer, ResumeMayTrainLonger) {
   experiment.train.steps = 10;
   EXPECT_EQ(run({}, RunMode::resume).step, 10);
   EXPECT_EQ(seen, (std::vector<int64_t>{32, 36}));
+}
+
+TEST_F(Trainer, ResumeSaysThatTheDataHaveGrown) {
+  run();
+  experiment.train.steps = 9;
+  testing::internal::CaptureStderr();
+  run({}, RunMode::resume);
+  EXPECT_EQ(testing::internal::GetCapturedStderr().find("training examples and"), std::string::npos);
+  num_examples = 72;
+  experiment.train.steps = 10;
+  testing::internal::CaptureStderr();
+  run({}, RunMode::resume);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("began with 64 training examples and there are 72 now"), std::string::npos) << said;
 }
 
 TEST_F(Trainer, EarlyStopKeepsTheBestCheckpoint) {
