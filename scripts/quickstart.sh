@@ -3,7 +3,7 @@
 # says where the picture is. A second run redoes nothing that is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-config=${1:-configs/diffusion/shapes.json}
+config=configs/diffusion/shapes.json
 run=runs/quickstart
 scripts/build.sh release gen_binary
 gen=build/release/bin/gen

@@ -22,6 +22,8 @@ add_library(gen::settings ALIAS gen_settings)
 target_include_directories(gen_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(gen_settings INTERFACE -fPIC -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
                        $<$<BOOL:${GEN_WERROR}>:-Werror>)
+# g++ 12 takes "z" + std::to_string(i) for an overflow or overlap (GCC bugs 105329, 105651).
+target_compile_options(gen_settings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow -Wno-restrict -Wno-array-bounds>)
 # torch ships the headers of fmt 12; header-only, they need no library beside Debian's fmt 9 (see core/log.cpp).
 target_compile_definitions(gen_settings INTERFACE FMT_HEADER_ONLY=1 GEN_VERSION="${PROJECT_VERSION}")
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)

@@ -10,6 +10,7 @@
 #include "cli/verb.h"
 #include "gen/config/load.h"
 #include "gen/core/units.h"
+#include "gen/metrics/metric.h"
 #include "gen/train/experiment.h"
 
 namespace gen::cli {
@@ -60,6 +61,7 @@ Report examine(const ExperimentOptions& experiment) {
   report.data = dataset->spec();
   report.train_examples = dataset->size();
   const auto model = models().make(experiment.model, report.data);
+  make_metrics(experiment.eval.metrics, *model, report.data);  // throws where one cannot be answered
   report.parameters = parameter_counts(model->module());
   for (const auto& [name, count] : report.parameters) report.total_parameters += count;
   report.memory = estimate_memory(*model, report.data, experiment.train);

@@ -42,14 +42,26 @@ Json as_json(const std::vector<FieldDoc>& fields) {
   return rows;
 }
 
+constexpr size_t kWidestDefault = 24;
+
+// A JSON list with blanks after its commas, where a table may break it.
+std::string spaced(const std::string& json) {
+  std::string text;
+  for (const char c : json) text += c == ',' ? ", " : std::string(1, c);
+  return text;
+}
+
 std::string as_text(const std::vector<FieldDoc>& fields) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& field : fields) {
     // The types of a component say all that its range would.
     const std::string range = field.range.empty() ? "" : fmt::format(" [{}]", field.range);
     const bool bracketed = field.range.starts_with("[") || field.range.starts_with("(");
-    rows.push_back({"  " + field.key, field.type, field.fallback,
-                    field.doc + (bracketed ? "; in " + field.range : range)});
+    // A long default would squeeze every meaning into a narrow column.
+    const bool long_default = field.fallback.size() > kWidestDefault;
+    rows.push_back({"  " + field.key, field.type, long_default ? "..." : field.fallback,
+                    field.doc + (bracketed ? "; in " + field.range : range) +
+                        (long_default ? fmt::format("; default {}", spaced(field.fallback)) : "")});
   }
   return rows.empty() ? "  (no options)\n" : table({"  key", "type", "default", "meaning"}, rows, 140);
 }
@@ -129,7 +141,7 @@ void add_describe(CLI::App& app, Action& action) {
   CLI::App* verb =
       add_verb(app, "describe", "Show the options of a type: defaults, ranges, meaning, paper.", kExamples);
   verb->add_option("KIND", flags->kind, "model, data, ..., or config")->option_text(" ");
-  verb->add_option("TYPE", flags->type, "a type of that kind")->option_text(" ");
+  verb->add_option("TYPE", flags->type, "a type of that kind")->option_text(kOptional);
   add_json_flag(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/progress_line.h"
+#include "cli/run_data.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
@@ -47,27 +48,9 @@ std::vector<std::string> sets_of(const Flags& flags) {
   return sets;
 }
 
-Split split_named(const std::string& name) {
-  for (const Split split : {Split::train, Split::validation})
-    if (name == to_string(split)) return split;
-  return Split::test;
-}
-
-// The metrics the config names, which the model must be able to answer; or all that it can.
+// The metrics the config names, or all that the model can answer.
 std::vector<std::unique_ptr<Metric>> chosen_metrics(LoadedRun& loaded) {
-  std::vector<std::unique_ptr<Metric>> chosen;
-  Issues issues;
-  for (const auto& component : loaded.experiment.eval.metrics) {
-    chosen.push_back(metrics().make(component, loaded.data));
-    if (const auto lacks = chosen.back()->missing_capability(*loaded.model); !lacks.empty())
-      issues.add("eval.metrics: " + component.type, lacks);
-  }
-  issues.throw_if_any();
-  if (!chosen.empty()) return chosen;
-  for (const auto& type : metrics().types()) {
-    auto metric = metrics().make(Component(type), loaded.data);
-    if (metric->missing_capability(*loaded.model).empty()) chosen.push_back(std::move(metric));
-  }
+  auto chosen = make_metrics(loaded.experiment.eval.metrics, *loaded.model, loaded.data);
   if (chosen.empty())
     throw ConfigError(fmt::format("{}: no registered metric applies to a model of type {} (gen list metric)",
                                   loaded.experiment.name, loaded.experiment.model.type));
@@ -103,7 +86,7 @@ std::string words(const Json& protocol) {
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
-void print_text(const Json& document, const std::filesystem::path& file) {
+void print_text(const Json& document) {
   fmt::print("{}: {} split, {} examples, {} weights of step {}, seed {}\n\n",
              document["run"].get<std::string>(), document["split"].get<std::string>(),
              document["examples"].get<int64_t>(), document["weights"].get<std::string>(),
@@ -119,12 +102,21 @@ void print_text(const Json& document, const std::filesystem::path& file) {
                     number("value") + (spread ? " +- " + number("std_error") : ""),
                     result["unit"].get<std::string>(), words(result["protocol"])});
   }
-  fmt::print("{}\nwritten to {}\n", table({"metric", "value", "unit", "protocol"}, rows, 140), file.string());
+  fmt::print("{}", table({"metric", "value", "unit", "protocol"}, rows, 140));
 }
 
 // JSON has no word for what is not finite.
 Json finite_or_text(double value) {
   return std::isfinite(value) ? Json(value) : Json(fmt::format("{}", value));
+}
+
+void write_scores(const std::filesystem::path& file, const Json& document) {
+  std::error_code error;
+  std::filesystem::create_directories(file.parent_path(), error);
+  if (error)
+    throw IoError(
+        fmt::format("{}: cannot make the folder: {}", file.parent_path().string(), error.message()));
+  write_json(file, document);
 }
 
 ExitCode run(const Flags& flags) {
@@ -133,10 +125,7 @@ ExitCode run(const Flags& flags) {
   LoadedRun loaded = load_run(folder.path(), flags.device.value_or(""), flags.raw, sets_of(flags));
   if (flags.seed) loaded.experiment.seed = *flags.seed;
   auto chosen = chosen_metrics(loaded);
-  const auto data = datasets().make(loaded.experiment.data, split_named(loaded.experiment.eval.split));
-  if (!(data->spec() == loaded.data))
-    throw DataError(fmt::format("{}: trained on {}, but the data are now {}", flags.run,
-                                to_json(loaded.data).dump(), to_json(data->spec()).dump()));
+  const auto data = open_split(loaded);
   const int64_t examples = score(loaded, *data, chosen, flags.quiet);
 
   Json document = {{"run", folder.path().string()},
@@ -155,13 +144,14 @@ ExitCode run(const Flags& flags) {
                                      {"std_error", finite_or_text(result.std_error)},
                                      {"unit", result.unit},
                                      {"protocol", result.protocol}});
-  std::filesystem::create_directories(folder.eval());
-  const auto file = folder.eval() / (loaded.experiment.eval.split + ".json");
-  write_json(file, document);
+  // Printed first: a folder that cannot be written must not cost the scores.
   if (flags.json)
     fmt::print("{}\n", document.dump(2));
   else
-    print_text(document, file);
+    print_text(document);
+  const auto file = folder.eval() / (loaded.experiment.eval.split + ".json");
+  write_scores(file, document);
+  if (!flags.json) fmt::print("\nwritten to {}\n", file.string());
   return ExitCode::ok;
 }
 

@@ -2,7 +2,6 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -36,24 +35,12 @@ TensorMap to_device(TensorMap tensors, at::Device device) {
   return tensors;
 }
 
-const at::Tensor& input(const TensorMap& inputs, const std::string& name, const std::string& file) {
-  const auto found = inputs.find(name);
-  if (found != inputs.end()) return found->second;
-  std::vector<std::string> names;
-  for (const auto& each : inputs) names.push_back(each.first);
-  throw ConfigError(fmt::format("{}: expected tensors sample, timestep[, class_labels], got {}", file,
-                                fmt::join(names, ", ")));
-}
-
 TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
   const auto device = resolve_device(flags.device.value_or("cpu"));
   const auto network = load_network_folder(flags.model);
   network->to(device);
   network->eval();
-  const auto labels = inputs.find("class_labels");
-  return {{"out", network->forward(input(inputs, "sample", flags.in).to(device),
-                                   input(inputs, "timestep", flags.in).to(device),
-                                   labels == inputs.end() ? at::Tensor() : labels->second.to(device))}};
+  return forward_by_name(*network, to_device(inputs, device));
 }
 
 TensorMap run_run(const Flags& flags, const TensorMap& inputs) {

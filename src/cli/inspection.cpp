@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/table.h"
+#include "gen/config/document.h"
 #include "gen/core/error.h"
 #include "gen/core/units.h"
 #include "gen/io/checkpoint.h"
@@ -84,9 +85,15 @@ Json summary_of(const ExperimentOptions& experiment) {
           {"steps", experiment.train.steps}, {"batch_size", experiment.train.batch_size}};
 }
 
+std::string status_of(const RunDir& run) {
+  const std::string status = run.status();
+  if (status != "running" || run.in_use()) return status;
+  return "killed: no process trains there (gen train --resume goes on)";
+}
+
 Json inspect_run(const fs::path& folder) {
   const RunDir run = RunDir::open_existing(folder);
-  Json findings = {{"kind", "run"}, {"path", folder.string()}, {"status", run.status()}};
+  Json findings = {{"kind", "run"}, {"path", folder.string()}, {"status", status_of(run)}};
   findings.update(summary_of(load_experiment(run.config(), {}, {.check_paths = false})));
   Json checkpoints = Json::array();
   for (const auto& each : list_checkpoints(run.checkpoints())) {
@@ -133,13 +140,13 @@ Json inspect_image(const fs::path& path) {
 }
 
 Json inspect_json(const fs::path& path) {
-  const Json value = read_json(path);
-  if (value.is_object() && (value.contains("model") || value.contains("extends"))) {
+  Issues issues;
+  if (Document::read(path, issues).root().contains("model")) {  // which may have comments, and a base
     Json findings = {{"kind", "config"}, {"path", path.string()}};
     findings.update(summary_of(load_experiment(path, {}, {.check_paths = false})));
     return findings;
   }
-  return {{"kind", "json"}, {"path", path.string()}, {"content", value}};
+  return {{"kind", "json"}, {"path", path.string()}, {"content", read_json(path)}};
 }
 
 Json inspect_file(const fs::path& path) {
@@ -175,8 +182,10 @@ std::string row_text(const std::string& key, const Json& value) {
 // A list of objects of the same keys is a table, all else a line each.
 std::string list_text(const Json& list) {
   if (!list.front().is_object()) {
+    constexpr size_t kShown = 12;
     std::string lines;
-    for (const auto& each : list) lines += "  " + scalar_text(each) + "\n";
+    for (size_t i = 0; i < std::min(list.size(), kShown); ++i) lines += "  " + scalar_text(list[i]) + "\n";
+    if (list.size() > kShown) lines += fmt::format("  ... and {} more\n", list.size() - kShown);
     return lines;
   }
   std::vector<std::string> header;

@@ -50,7 +50,7 @@ ExitCode run(const Flags& flags) {
 void add_list(CLI::App& app, Action& action) {
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = add_verb(app, "list", "Show every registered type, by kind.", kExamples);
-  verb->add_option("KIND", flags->kind, "only this kind, e.g. model")->option_text(" ");
+  verb->add_option("KIND", flags->kind, "only this kind, e.g. model")->option_text(kOptional);
   add_json_flag(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }

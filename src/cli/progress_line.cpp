@@ -20,10 +20,6 @@ constexpr auto kLineInterval = 5s;
 ProgressLine::ProgressLine(bool quiet)
     : shown_(!quiet), terminal_(isatty(STDERR_FILENO) == 1), last_(std::chrono::steady_clock::now()) {}
 
-ProgressLine::~ProgressLine() {
-  if (dirty_) std::fputs("\r\033[K", stderr);
-}
-
 void ProgressLine::update(const std::string& text) {
   if (signals::stop_requested())
     throw Error(fmt::format("interrupted by {} ({})", signals::requested_by(), text), ExitCode::interrupted);
@@ -31,8 +27,8 @@ void ProgressLine::update(const std::string& text) {
   if (!shown_ || now - last_ < (terminal_ ? kTerminalInterval : std::chrono::milliseconds(kLineInterval)))
     return;
   last_ = now;
-  dirty_ = terminal_;
-  std::fputs((terminal_ ? "\r\033[K" + text : text + "\n").c_str(), stderr);
+  if (terminal_) return line_.show(text);
+  std::fputs((text + "\n").c_str(), stderr);
 }
 
 }  // namespace gen::cli

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <string>
 
+#include "gen/core/terminal.h"
+
 namespace gen::cli {
 
 /// One line rewritten in place on a terminal; elsewhere a line every few seconds, so that short work says
@@ -11,14 +13,12 @@ namespace gen::cli {
 class ProgressLine {
  public:
   explicit ProgressLine(bool quiet);
-  ~ProgressLine();
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
   /// Throws Error (130) once a signal asked to stop: what was written so far stays.
   void update(const std::string& text);
 
  private:
-  bool shown_, terminal_, dirty_ = false;
+  bool shown_, terminal_;
+  TerminalLine line_;
   std::chrono::steady_clock::time_point last_;
 };
 

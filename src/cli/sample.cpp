@@ -28,7 +28,7 @@ constexpr const char* kExamples =
   gen sample --run runs/diffusion-shapes --label 2       where the model is conditional on a class
   gen sample --run runs/flow-toy2d --format npy --count 10000
   gen sample --run runs/vae-shapes --mode interpolate    between held-out examples; reconstruct: beside them
-sample i depends on the seed and i alone: the same for every --count and --batch-size
+sample i depends on the seed and i alone: the same for every --count and, but for rounding, --batch-size
 )";
 
 struct Flags : SharedFlags {
@@ -139,8 +139,15 @@ void print_result(const Json& document, const std::vector<std::filesystem::path>
                files.size() > 2 ? fmt::format(" ... {}", files.back().filename().string()) : "");
 }
 
+void check_mode(const Flags& flags) {
+  if (flags.mode != "prior" && (!flags.labels.empty() || !flags.sampler.empty() || flags.steps))
+    throw ConfigError(fmt::format(
+        "gen sample: --label, --sampler and --steps belong to --mode prior, got --mode {}", flags.mode));
+}
+
 ExitCode run(const Flags& flags) {
   need(flags.run, "sample", "--run", "gen sample --run runs/vae-shapes");
+  check_mode(flags);
   const auto begin = std::chrono::steady_clock::now();
   const RunDir folder = RunDir::open_existing(flags.run);
   LoadedRun loaded = load_run(folder.path(), flags.device.value_or(""), flags.raw, sets_of(flags));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cli/run_data.h"
 #include "gen/core/error.h"
 #include "gen/data/loader.h"
 
@@ -22,9 +23,12 @@ int64_t draw_from_data(LoadedRun& loaded, const std::string& mode, SampleWriter&
     throw ConfigError(
         fmt::format("gen sample: --mode {} asks for an autoencoder, which a model of type {} is not", mode,
                     loaded.experiment.model.type));
-  const auto data = datasets().make(loaded.experiment.data, Split::test);
+  const auto data = open_split(loaded);
   const bool rows = mode == "interpolate";
   const int64_t examples = rows ? 2 : 1, written = rows ? kStepsOfARow : 2;  // of a row, or of a pair
+  if (data->size() < examples)
+    throw ConfigError(fmt::format("gen sample: --mode {} needs {} examples, but the {} split has {}", mode,
+                                  examples, loaded.experiment.eval.split, data->size()));
   const int64_t groups =
       std::clamp<int64_t>(loaded.experiment.sample.count / written, 1, data->size() / examples);
   for (int64_t g = 0; g < groups; ++g) {

@@ -1,7 +1,11 @@
 #include "cli/table.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <sstream>
+
+#include "gen/core/terminal.h"
 
 namespace gen::cli {
 namespace {
@@ -37,6 +41,8 @@ void append_wrapped(std::string& out, const std::string& text, size_t indent, si
 
 std::string table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,
                   size_t width) {
+  if (const int columns = terminal_columns(STDOUT_FILENO); columns > 0)
+    width = std::min(width, static_cast<size_t>(columns));
   std::vector<std::vector<std::string>> lines;
   if (!header.empty()) lines.push_back(header);
   lines.insert(lines.end(), rows.begin(), rows.end());

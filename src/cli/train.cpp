@@ -58,12 +58,13 @@ void print_result(const TrainResult& result, const RunDir& run, const Flags& fla
   const auto picture = newest_picture(run);
   const std::string folder = run.path().string();
   if (flags.json) {
-    const Json document = {{"run", folder},
-                           {"step", result.step},
-                           {"stopped", result.stopped},
-                           {"final_loss", result.final_loss},
-                           {"best_validation", result.best_validation},
-                           {"picture", picture.empty() ? Json(nullptr) : Json(picture.string())}};
+    const Json document = {
+        {"run", folder},
+        {"step", result.step},
+        {"stopped", result.stopped},
+        {"final_loss", result.final_loss},
+        {"best_validation", result.best_validation ? Json(*result.best_validation) : Json(nullptr)},
+        {"picture", picture.empty() ? Json(nullptr) : Json(picture.string())}};
     fmt::print("{}\n", document.dump(2));
     return;
   }

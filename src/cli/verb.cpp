@@ -25,9 +25,13 @@ class HelpText final : public CLI::Formatter {
       line += " VERB";
     for (const auto* option :
          app->get_options([](const CLI::Option* each) { return each->get_positional(); }))
-      line += option->get_expected_min() == 0 ? fmt::format(" [{}]", option->get_name(true))
-                                              : " " + option->get_name(true);
+      line += option->get_option_text() == kOptional ? fmt::format(" [{}]", option->get_name(true))
+                                                     : " " + option->get_name(true);
     return line + " [FLAGS]\n";
+  }
+  std::string make_group(std::string, bool positional,
+                         std::vector<const CLI::Option*> options) const override {
+    return Formatter::make_group(positional ? "arguments" : "flags", positional, std::move(options));
   }
   std::string make_option_opts(const CLI::Option* option) const override {
     return option->get_option_text().empty() ? "" : " " + option->get_option_text();
@@ -85,7 +89,7 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
 }  // namespace
 
 CLI::App* add_verb(CLI::App& app, const char* name, const char* sentence, const char* examples) {
-  CLI::App* verb = app.add_subcommand(name, sentence);
+  CLI::App* verb = app.add_subcommand(name, sentence)->group("verbs");
   style_help(*verb, fmt::format("examples:\n{}", examples).c_str());
   return verb;
 }
@@ -93,9 +97,6 @@ CLI::App* add_verb(CLI::App& app, const char* name, const char* sentence, const 
 void style_help(CLI::App& app, const char* footer) {
   auto formatter = std::make_shared<HelpText>();
   formatter->column_width(kFlagColumn);
-  formatter->label("OPTIONS", "flags");
-  formatter->label("POSITIONALS", "arguments");
-  formatter->label("SUBCOMMANDS", "verbs");
   app.formatter(formatter);
   app.footer(footer);
   app.get_help_ptr()->description("this text");

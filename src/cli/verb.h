@@ -29,6 +29,9 @@ void add_forward(CLI::App& app, Action& action);
 /// A subcommand with its sentence and, after the flags, its examples.
 CLI::App* add_verb(CLI::App& app, const char* name, const char* sentence, const char* examples);
 
+/// The option_text of an argument that may be left out.
+constexpr const char* kOptional = "(optional)";
+
 /// Gives an App the help style that all verbs have, and the text after its flags.
 void style_help(CLI::App& app, const char* footer);
 

@@ -71,10 +71,7 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    std::string text = e.what();
-    if (const auto at = text.find("at line "); at != std::string::npos) text = text.substr(at);
-    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-    issues_.add(name_, "not valid JSON " + text.substr(0, 400));
+    issues_.add(name_, "not valid JSON " + json_error_text(e.what()));
     return false;
   }
 
@@ -223,7 +220,15 @@ bool read_into(const std::filesystem::path& path, Json& root, Origins& origins,
       }
       Json base = Json::object();
       Origins base_origins;
-      good &= read_into(path.parent_path() / parent.get<std::string>(), base, base_origins, chain, issues);
+      const auto parent_path = path.parent_path() / parent.get<std::string>();
+      if (std::error_code error; !std::filesystem::exists(parent_path, error)) {
+        issues.add(path.string() + ": /extends",
+                   fmt::format("expected an existing file, got {} (no such file {})", parent.dump(),
+                               parent_path.string()));
+        good = false;
+        continue;
+      }
+      good &= read_into(parent_path, base, base_origins, chain, issues);
       merge_over(root, base, "", "", origins);
       std::erase_if(origins, [](const auto& each) { return each.second.empty(); });
       for (auto& [pointer, file] : base_origins) origins[pointer] = file;

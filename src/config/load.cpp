@@ -203,7 +203,12 @@ class Loader final : public OptionVisitor {
   void assign(const std::string& pointer, const Json& given, std::string& value, const Slot& slot,
               const Limits& limits) {
     const std::string expected = field_text::expected(slot, limits);
-    if (!given.is_string()) return wrong(pointer, expected, given);
+    if (!given.is_string()) {
+      // As in --set name=2024.
+      const bool bare = limits.choices.empty() && (given.is_number() || given.is_boolean());
+      return wrong(pointer, expected, given,
+                   bare ? fmt::format(" (write \"{}\", with its quotes)", given.dump()) : "");
+    }
     auto text = given.get<std::string>();
     if (!limits.choices.empty() &&
         std::find(limits.choices.begin(), limits.choices.end(), text) == limits.choices.end())

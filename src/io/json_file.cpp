@@ -25,7 +25,7 @@ Json read_json(const std::filesystem::path& path) {
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {
-    throw DataError(fmt::format("{}: not valid JSON: {}", path.string(), error.what()));
+    throw DataError(fmt::format("{}: not valid JSON {}", path.string(), json_error_text(error.what())));
   }
 }
 

@@ -118,7 +118,8 @@ RunDir RunDir::open_for_training(const fs::path& folder, RunMode mode) {
   if (mode == RunMode::create && holds_anything(folder) && !never_began(folder))
     throw ConfigError(fmt::format("{}: another process has just begun a run there", folder.string()));
   if (mode == RunMode::overwrite || never_began(folder)) remove_run_files(folder);
-  run.set_status("running");
+  // A run that is resumed keeps its word until training goes on: the resume may yet be refused.
+  if (mode != RunMode::resume) run.set_status("running");
   for (const auto& each : {run.samples(), run.checkpoints(), run.eval()}) make_folder(each);
   return run;
 }
@@ -139,6 +140,11 @@ RunDir RunDir::open_existing(const fs::path& folder) {
     throw ConfigError(fmt::format("{}: not a run's folder: config.json is missing{}", folder.string(),
                                   is_run(folder) ? " (the run never began: train it first)" : ""));
   return RunDir(folder, -1);
+}
+
+bool RunDir::in_use() const {
+  const posix::Descriptor file(::open((path_ / kLock).c_str(), O_RDONLY | O_CLOEXEC));
+  return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 void RunDir::set_status(const std::string& status) const {

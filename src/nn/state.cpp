@@ -13,8 +13,8 @@ std::string listed(const std::vector<std::string>& lines) {
   constexpr size_t kShown = 20;
   const std::vector<std::string> shown(
       lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, lines.size())));
-  std::string text = fmt::format("\n  {}", fmt::join(shown, "\n  "));
-  if (lines.size() > kShown) text += fmt::format("\n  ... and {} more", lines.size() - kShown);
+  std::string text = fmt::format("\n    {}", fmt::join(shown, "\n    "));
+  if (lines.size() > kShown) text += fmt::format("\n    ... and {} more", lines.size() - kShown);
   return text;
 }
 
@@ -53,11 +53,11 @@ void load_state(torch::nn::Module& module, const TensorMap& tensors, const std::
     if (!own.contains(name)) unexpected.push_back(name);
   if (!missing.empty() || !unexpected.empty() || !misshaped.empty()) {
     std::string message = fmt::format("{}: its tensors are not those of this network", source);
-    if (!missing.empty()) message += fmt::format("\n{} missing:{}", missing.size(), listed(missing));
+    if (!missing.empty()) message += fmt::format("\n  {} missing:{}", missing.size(), listed(missing));
     if (!unexpected.empty())
-      message += fmt::format("\n{} unexpected:{}", unexpected.size(), listed(unexpected));
+      message += fmt::format("\n  {} unexpected:{}", unexpected.size(), listed(unexpected));
     if (!misshaped.empty())
-      message += fmt::format("\n{} of another shape or type:{}", misshaped.size(), listed(misshaped));
+      message += fmt::format("\n  {} of another shape or type:{}", misshaped.size(), listed(misshaped));
     throw DataError(message);
   }
   const at::NoGradGuard no_grad;

@@ -72,13 +72,11 @@ void Hooks::validate_now() {
   const ValidationScores scores = validate(session_, experiment_, progress_.step);
   journal_.validation(progress_.step, scores);
   const bool best = record_validation(progress_, scores.loss, options_.early_stop.min_delta);
-  const auto& stop = options_.early_stop;
-  progress_.stopped_early = stop.patience > 0 && progress_.stale_validations >= stop.patience;
   status_.resume();
   status_.clear();
   log::info("step {}: validation loss {:.5g} over {} examples{}", progress_.step, scores.loss,
             scores.examples, best ? ", the best so far" : "");
-  if (progress_.stopped_early)
+  if (out_of_patience(progress_, options_.early_stop.patience))
     log::info("no improvement in {} validations: training stops early", progress_.stale_validations);
 }
 
@@ -128,7 +126,7 @@ void Hooks::write_summary(bool sampled) {
   Json summary{
       {"name", experiment_.name},
       {"step", progress_.step},
-      {"stopped_early", progress_.stopped_early},
+      {"stopped_early", out_of_patience(progress_, options_.early_stop.patience)},
       {"parameters", parameters},
       {"final_loss", progress_.last_loss},
       {"best_validation", progress_.best_validation ? Json(*progress_.best_validation) : Json(nullptr)},

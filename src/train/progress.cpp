@@ -16,7 +16,6 @@ Json to_json(const Progress& p) {
           {"best_validation", p.best_validation ? Json(*p.best_validation) : Json(nullptr)},
           {"best_step", p.best_step},
           {"stale_validations", p.stale_validations},
-          {"stopped_early", p.stopped_early},
           {"elapsed_s", p.elapsed_s}};
 }
 
@@ -32,9 +31,12 @@ Progress progress_from_json(const Json& value) {
   if (!value.at("best_validation").is_null()) p.best_validation = value.at("best_validation").get<double>();
   value.at("best_step").get_to(p.best_step);
   value.at("stale_validations").get_to(p.stale_validations);
-  value.at("stopped_early").get_to(p.stopped_early);
   value.at("elapsed_s").get_to(p.elapsed_s);
   return p;
+}
+
+bool out_of_patience(const Progress& progress, int64_t patience) {
+  return patience > 0 && progress.stale_validations >= patience;
 }
 
 bool record_validation(Progress& progress, double loss, double min_delta) {

@@ -19,12 +19,14 @@ struct Progress {
   std::optional<double> best_validation;
   int64_t best_step = 0;          ///< whose checkpoint is kept
   int64_t stale_validations = 0;  ///< in a row without improvement
-  bool stopped_early = false;
-  double elapsed_s = 0;  ///< of training, over all processes
+  double elapsed_s = 0;           ///< of training, over all processes
 };
 
 Json to_json(const Progress& progress);
 Progress progress_from_json(const Json& value);
+
+/// Whether `patience` validations in a row (0: any number) brought no improvement, so that training stops early.
+bool out_of_patience(const Progress& progress, int64_t patience);
 
 /// Takes a validation loss in: true when it is the best so far (by more than `min_delta`).
 bool record_validation(Progress& progress, double loss, double min_delta);

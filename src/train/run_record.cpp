@@ -45,6 +45,11 @@ void compare(const Json& before, const Json& now, const std::string& pointer,
     different.push_back(pointer);
     return;
   }
+  // The options of another type have nothing to be compared with.
+  if (before.value("type", Json()) != now.value("type", Json())) {
+    different.push_back(pointer + "/type");
+    return;
+  }
   std::set<std::string> keys;
   for (const auto* each : {&before, &now})
     for (const auto& item : each->items()) keys.insert(item.key());
@@ -126,7 +131,7 @@ void record_start(const RunDir& run, const ExperimentOptions& experiment, const 
                            shown(config, pointer));
     if (!lines.empty())
       throw ConfigError(
-          fmt::format("{}: cannot resume with another model, data or training:{}\nput these back, or use "
+          fmt::format("{}: cannot resume with another model, data or training:{}\n  put these back, or use "
                       "--overwrite or another --run-dir to begin anew",
                       run.path().string(), lines));
     if (std::filesystem::exists(run.run())) record = read_json(run.run());
@@ -139,6 +144,13 @@ void record_start(const RunDir& run, const ExperimentOptions& experiment, const 
   record["seed"] = experiment.seed;
   record["config_hash"] = config_hash(experiment);
   record["data"] = to_json(session.data->spec());
+  if (const auto before = record.value("train_examples", session.data->size());
+      before != session.data->size())
+    log::warning(
+        "the run began with {} training examples and there are {} now: their order is another one from here "
+        "on",
+        before, session.data->size());
+  record["train_examples"] = session.data->size();
   record["starts"].push_back(start_note(session));
   write_json(run.config(), config);
   write_json(run.run(), record);

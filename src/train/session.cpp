@@ -2,6 +2,7 @@
 
 #include "gen/core/device.h"
 #include "gen/core/rng.h"
+#include "gen/metrics/metric.h"
 #include "gen/nn/network.h"
 
 namespace gen {
@@ -22,6 +23,8 @@ Session::Session(const ExperimentOptions& experiment)
   validation = open_split(experiment.data, Split::validation);
   if (validation->size() == 0) validation = nullptr;
   model = build_model(experiment, data->spec(), device);
+  make_metrics(experiment.eval.metrics, *model,
+               data->spec());  // a mistake there is told now, not after the training
   optimizer = optimizers().make(options.optimizer, parameter_groups(model->module()));
   schedule = lr_schedules().make(options.lr_schedule);
   start_average(options);

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "gen/core/log.h"
 #include "gen/core/units.h"
@@ -13,7 +12,17 @@ namespace gen {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr int kBarWidth = 20;
+constexpr int kWidestBar = 20, kNarrowestBar = 5;
+
+/// A bar in front of `text` where the terminal has room for one.
+std::string with_bar(const std::string& text, int64_t step, int64_t total_steps) {
+  constexpr int kFrame = 4;  // "[] " and the last column
+  const int width =
+      std::min(kWidestBar, terminal_columns(STDERR_FILENO) - static_cast<int>(text.size()) - kFrame);
+  if (width < kNarrowestBar) return text;
+  const int filled = static_cast<int>(width * step / std::max<int64_t>(1, total_steps));
+  return fmt::format("[{:#<{}}{:.<{}}] {}", "", filled, "", width - filled, text);
+}
 
 }  // namespace
 
@@ -33,16 +42,7 @@ void StatusLine::update(const StatusNumbers& numbers) {
   if (now < next_ && numbers.step < total_steps_) return;
   next_ = now + (terminal_ ? Clock::duration(100ms) : Clock::duration(5s));
   if (!terminal_) return log::info("{}", text(numbers));
-  const int filled = static_cast<int>(kBarWidth * numbers.step / std::max<int64_t>(1, total_steps_));
-  std::fputs(
-      fmt::format("\r\x1b[K[{:#<{}}{:.<{}}] {}", "", filled, "", kBarWidth - filled, text(numbers)).c_str(),
-      stderr);
-  drawn_ = true;
-}
-
-void StatusLine::clear() {
-  if (drawn_) std::fputs("\r\x1b[K", stderr);
-  drawn_ = false;
+  line_.show(with_bar(text(numbers), numbers.step, total_steps_));
 }
 
 double StatusLine::elapsed_s() const {

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "gen/core/terminal.h"
+
 namespace gen {
 
 struct StatusNumbers {
@@ -16,13 +18,10 @@ struct StatusNumbers {
 class StatusLine {
  public:
   StatusLine(int64_t first_step, int64_t total_steps, int64_t samples_per_step);
-  ~StatusLine() { clear(); }
-  StatusLine(const StatusLine&) = delete;
-  StatusLine& operator=(const StatusLine&) = delete;
   /// Cheap when nothing is due: one look at the clock.
   void update(const StatusNumbers& numbers);
   /// Erases the bar, so that a log line can take its place.
-  void clear();
+  void clear() { line_.clear(); }
   /// Training samples a second since the start of this process, without the time in pause().
   double samples_per_s() const;
   double elapsed_s() const;
@@ -34,7 +33,8 @@ class StatusLine {
   using Clock = std::chrono::steady_clock;
   std::string text(const StatusNumbers& numbers) const;
   int64_t first_step_, total_steps_, samples_per_step_, step_;
-  bool terminal_, drawn_ = false;
+  bool terminal_;
+  TerminalLine line_;
   Clock::time_point start_, next_, paused_at_;
   Clock::duration paused_{};
 };

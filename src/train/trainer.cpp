@@ -33,6 +33,10 @@ int64_t data_position(const Progress& progress, const TrainOptions& options) {
   return progress.step * options.gradient_accumulation + progress.skipped_batches;
 }
 
+bool is_finished(const Progress& progress, const TrainOptions& options) {
+  return progress.step >= options.steps || out_of_patience(progress, options.early_stop.patience);
+}
+
 /// Loss and gradient norm on the host, in one wait for the device.
 std::pair<double, double> to_host(const at::Tensor& loss, const at::Tensor& norm) {
   if (loss.is_cpu()) return {loss.item<double>(), norm.item<double>()};
@@ -87,7 +91,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
   const auto seed = static_cast<uint64_t>(experiment.seed);
   auto loader = open_loader(session, experiment, data_position(progress, options));
   session.model->module().train();
-  while (progress.step < options.steps && !progress.stopped_early && !signals::stop_requested()) {
+  while (!is_finished(progress, options) && !signals::stop_requested()) {
     const int64_t step = progress.step;
     seed_default_generators(derive_seed(seed, Stream::dropout, static_cast<uint64_t>(step)));
     Rng rng(derive_seed(seed, Stream::noise, static_cast<uint64_t>(step)), session.device);
@@ -137,7 +141,10 @@ void start(const ExperimentOptions& experiment, Session& session, Checkpointer& 
   log::info("{}: {} parameters on {} with {} threads, {} training examples", experiment.name,
             human_count(parameters), session.device.str(), at::get_num_threads(), session.data->size());
   if (checkpoints.restore(progress)) {
-    log::info("resumed at step {} of {}", progress.step, experiment.train.steps);
+    log::info("resumed at step {} of {}{}", progress.step, experiment.train.steps,
+              is_finished(progress, experiment.train)
+                  ? ": nothing is left to train (raise train.steps or the patience to go on)"
+                  : "");
     return;
   }
   initialize(experiment, session);
@@ -157,7 +164,7 @@ TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run
   run_steps(experiment, session, checkpoints, progress, hooks);
 
   TrainResult result;
-  result.stopped = progress.step < experiment.train.steps && !progress.stopped_early;
+  result.stopped = !is_finished(progress, experiment.train);
   if (result.stopped)
     hooks.stop();
   else
@@ -168,17 +175,18 @@ TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run
               progress.step);
   result.step = progress.step;
   result.final_loss = progress.last_loss;
-  result.best_validation = progress.best_validation.value_or(0);
+  result.best_validation = progress.best_validation;
   return result;
 }
 
 namespace {
 
-/// Notes a failure in STATUS and train.log, neither of which may hide it.
+/// Notes a failure in train.log and STATUS, neither of which may hide it. A resume that was refused leaves STATUS to the
+/// run as it is.
 void record_failure(const RunDir& run, const std::string& what) {
   try {
     log::write_file(log::Level::error, what);  // main() prints what it catches
-    run.set_status("failed: " + what.substr(0, what.find('\n')));
+    if (run.status() == "running") run.set_status("failed: " + what.substr(0, what.find('\n')));
   } catch (const std::exception&) {
   }
 }

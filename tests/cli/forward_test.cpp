@@ -31,5 +31,34 @@ TEST(ForwardMistakes, AFolderWithoutAModelIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(temp / "out.safetensors"));
 }
 
+TEST(ForwardMistakes, AFileOfWeightsIsToldInAFewNames) {
+  const TempDir temp;
+  TensorMap weights;
+  for (int i = 0; i < 100; ++i) weights[fmt::format("layers.{:02}.weight", i)] = at::zeros({1});
+  write_safetensors(temp / "in.safetensors", weights);
+  write_text(temp / "config.json",
+             R"({"model": {"type": "diffusion", "network": {"type": "mlp"}}, "data": {"type": "toy2d"},
+    "train": {"steps": 1, "batch_size": 4, "sample_count": 0}})");
+  ASSERT_EQ(
+      run_gen({"train", "--config", temp / "config.json", "--run-dir", temp / "run", "--quiet"}).exit_code,
+      0);
+  const auto result =
+      run_gen({"forward", temp / "run", "--in", temp / "in.safetensors", "--out", temp / "out.safetensors"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("layers.04.weight, ... (100 in all)"), std::string::npos) << result.err;
+}
+
+TEST(ForwardMistakes, LabelsThatTheNetworkDoesNotTakeAreRefused) {
+  const auto folder = GEN_SHARED_OR_SKIP("reference/unet2d");
+  const TempDir temp;
+  auto inputs = read_safetensors(folder / "io.safetensors");
+  inputs["class_labels"] = at::zeros({inputs.at("sample").size(0)}, at::kLong);
+  write_safetensors(temp / "in.safetensors", inputs);
+  const auto result =
+      run_gen({"forward", folder, "--in", temp / "in.safetensors", "--out", temp / "out.safetensors"});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_NE(result.err.find("expected no class_labels"), std::string::npos) << result.err;
+}
+
 }  // namespace
 }  // namespace gen::test

@@ -42,6 +42,14 @@ TEST(Gen, VersionAndHelpGoToStdout) {
   }
 }
 
+TEST(Gen, HelpNamesVerbsArgumentsAndWhatMayBeLeftOut) {
+  EXPECT_NE(run_gen({"--help"}).out.find("\nverbs:\n"), std::string::npos);
+  const auto help = run_gen({"describe", "--help"}).out;
+  EXPECT_NE(help.find("usage: gen describe KIND [TYPE] [FLAGS]"), std::string::npos) << help;
+  EXPECT_NE(help.find("\narguments:\n"), std::string::npos) << help;
+  EXPECT_NE(help.find("\nflags:\n"), std::string::npos) << help;
+}
+
 TEST(Gen, AFullDiskUnderStdoutIsAnIoError) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full, which is absent";
   const auto result = run_command({"sh", "-c", gen_binary().string() + " list > /dev/full"});

@@ -119,6 +119,9 @@ TEST_F(ResumeCli, KilledRunsEndWithTheSameBytes) {
     process.send(SIGKILL);
     process.wait();
   }
+  const auto inspected =
+      test::run_command({test::gen_binary().string(), "inspect", folder("killed").string()});
+  EXPECT_NE(inspected.out.find("status      killed"), std::string::npos) << inspected.out;
   ASSERT_EQ(run("killed", {"--resume"}), 0) << log();
   expect_same_result("whole", "killed");
 }
@@ -164,6 +167,9 @@ TEST_F(ResumeCli, AChangedModelIsRefusedNamingThePointer) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.err.find("/model/latent_dim: the run has 4, the config now says 5"), std::string::npos)
       << result.err;
+  EXPECT_EQ(result.err.find("mistakes"), std::string::npos)
+      << "one mistake over several lines: " << result.err;
+  EXPECT_EQ(test::read_text(folder("run") / "STATUS"), "done\n") << "the run itself is as good as before";
 }
 
 TEST_F(ResumeCli, AFolderInUseIsRefused) {

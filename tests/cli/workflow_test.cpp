@@ -145,12 +145,42 @@ TEST_F(Workflow, EvalPrintsAndKeepsItsProtocol) {
 }
 
 TEST_F(Workflow, AMetricTheModelCannotAnswerIsRefused) {
-  const auto result = run_gen({"eval", "--run", run("toy"), "--metric", "reconstruction"});
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_NE(result.err.find("reconstruction"), std::string::npos) << result.err;
+  const std::string expected =
+      "/eval/metrics/0: reconstruction expects a model with an encoder and a decoder, which this one lacks";
+  for (const auto& arguments :
+       {std::vector<std::string>{"eval", "--run", run("toy"), "--metric", "reconstruction"},
+        {"check", "--config", *folder / "toy.json", "--set", R"(eval.metrics=[{"type": "reconstruction"}])"},
+        {"train", "--config", *folder / "toy.json", "--run-dir", *folder / "unscorable", "--set",
+         R"(eval.metrics=[{"type": "reconstruction"}])"}}) {
+    const auto result = run_gen(arguments);
+    EXPECT_EQ(result.exit_code, 2) << arguments.front();
+    EXPECT_NE(result.err.find(expected), std::string::npos) << result.err;
+  }
 }
 
-TEST_F(Workflow, InspectTellsRunsCheckpointsAndTornFiles) {
+TEST_F(Workflow, ASplitWithoutExamplesIsRefused) {
+  const std::vector<std::string> none{"--set", "data.num_held_out=0"};
+  for (auto arguments : {std::vector<std::string>{"eval", "--run", run("shapes"), "--split", "validation"},
+                         {"sample", "--run", run("shapes"), "--mode", "reconstruct"}}) {
+    arguments.insert(arguments.end(), none.begin(), none.end());
+    const auto result = run_gen(arguments);
+    EXPECT_EQ(result.exit_code, 2) << arguments.front();
+    EXPECT_NE(result.err.find("nothing was held out as the "), std::string::npos) << result.err;
+  }
+}
+
+TEST_F(Workflow, ScoresThatCannotBeKeptAreStillPrinted) {
+  const fs::path eval = fs::path(run("toy")) / "eval", aside = *folder / "aside";
+  fs::rename(eval, aside);
+  write_text(eval, "a file where the folder should be");
+  const auto result = run_gen({"eval", "--run", run("toy"), "--limit", "8", "--quiet"});
+  EXPECT_EQ(result.exit_code, 6) << result.err;
+  EXPECT_NE(result.out.find("nll"), std::string::npos) << result.out;
+  fs::remove(eval);
+  fs::rename(aside, eval);
+}
+
+TEST_F(Workflow, InspectTellsRunsCheckpointsConfigsAndTornFiles) {
   const Json found = json_of({"inspect", run("shapes"), "--json"});
   EXPECT_EQ(found["kind"], "run");
   EXPECT_EQ(found["status"], "done");
@@ -160,6 +190,10 @@ TEST_F(Workflow, InspectTellsRunsCheckpointsAndTornFiles) {
   EXPECT_EQ(json_of({"inspect", checkpoint, "--json"})["step"], 4);
   const Json weights = json_of({"inspect", checkpoint + "/model.safetensors", "--json"});
   EXPECT_FALSE(weights["tensors"].empty());
+
+  const auto commented = *folder / "commented.json";
+  write_text(commented, std::string("// tiny\n") + kToy);
+  EXPECT_EQ(json_of({"inspect", commented.string(), "--json"})["model"], "flow");
 
   const auto torn = *folder / "torn.safetensors", whole = fs::path(checkpoint) / "model.safetensors";
   const auto bytes = read_text(whole);

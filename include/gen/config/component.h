@@ -97,12 +97,12 @@ class Kind<Product(Args...)> : public KindBase {
  public:
   using KindBase::KindBase;
 
-  /// `make` takes the options and the arguments. A type registered twice is a broken invariant.
-  template <class Options, class Make>
-  void add(std::string type, Make make, std::string doc) {
+  /// `maker` takes the options and the arguments. A type registered twice is a broken invariant.
+  template <class Options, class Maker>
+  void add(std::string type, Maker maker, std::string doc) {
     add_entry({std::move(type), std::move(doc), [] { return std::make_shared<OptionsOf<Options>>(); }});
-    makers_.push_back([make](const Component& component, Args... args) -> Product {
-      return make(component.as<Options>(), std::forward<Args>(args)...);
+    makers_.push_back([maker](const Component& component, Args... args) -> Product {
+      return maker(component.as<Options>(), std::forward<Args>(args)...);
     });
   }
 

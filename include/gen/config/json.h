@@ -2,7 +2,11 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 namespace gen {
 using Json = nlohmann::ordered_json;
-}
+
+/// "at line 2, column 1: ..." of what nlohmann's parser says of a text that is not JSON, on one printable line.
+std::string json_error_text(std::string what);
+}  // namespace gen

@@ -38,6 +38,8 @@ class RunDir {
   /// "running", "stopped", "done" or "failed: ..." in RUN/STATUS.
   void set_status(const std::string& status) const;
   std::string status() const;
+  /// Whether a process trains there now. "running" without one means that it was killed.
+  bool in_use() const;
 
  private:
   RunDir(std::filesystem::path path, int lock);

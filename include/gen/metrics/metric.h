@@ -32,5 +32,9 @@ class Metric {
 /// protocol of likelihoods.
 using MetricKind = Kind<std::unique_ptr<Metric>(const DataSpec&)>;
 const MetricKind& metrics();
+/// Those of a config's eval.metrics, or, where it names none, all that the model can answer, which may be none. Throws
+/// ConfigError with every one that asks for what the model lacks.
+std::vector<std::unique_ptr<Metric>> make_metrics(const std::vector<Component>& chosen, Model& model,
+                                                  const DataSpec& data);
 
 }  // namespace gen

@@ -35,6 +35,10 @@ class DenoisingNetwork : public torch::nn::Module {
 using NetworkKind = Kind<std::shared_ptr<DenoisingNetwork>(const NetworkContext&)>;
 const NetworkKind& networks();
 
+/// The network on the tensors "sample", "timestep" ([B], or one for all) and, where it is conditioned on them,
+/// "class_labels"; gives "out". Throws ConfigError where one is missing, ShapeError where one does not fit.
+TensorMap forward_by_name(DenoisingNetwork& network, const TensorMap& inputs);
+
 /// Copies tensors into the module's parameters and buffers by name. Every missing, unexpected or wrongly shaped one is
 /// named in one DataError; `source` names the file in it.
 void load_state(torch::nn::Module& module, const TensorMap& tensors, const std::string& source);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "gen/data/dataset.h"
 #include "gen/io/run_dir.h"
@@ -16,7 +17,7 @@ struct TrainResult {
   int64_t step = 0;
   bool stopped = false;  ///< by a signal, after a checkpoint: exit 75
   double final_loss = 0;
-  double best_validation = 0;
+  std::optional<double> best_validation;
 };
 
 /// Trains from the newest valid checkpoint of `run` (or from scratch), leaving in it what the README lists.

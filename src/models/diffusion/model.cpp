@@ -228,19 +228,7 @@ at::Tensor DiffusionModel::labels_for(const SampleRequest& request) const {
 }
 
 TensorMap DiffusionModel::forward_named(const TensorMap& inputs) {
-  std::vector<std::string> expected{"sample", "timestep"}, given;
-  if (conditional_) expected.emplace_back("class_labels");
-  for (const auto& [name, tensor] : inputs) given.push_back(name);
-  const bool complete =
-      std::all_of(expected.begin(), expected.end(), [&](const auto& e) { return inputs.contains(e); });
-  if (!complete)
-    throw ConfigError(fmt::format("inputs: expected the tensors {}, got {}", fmt::join(expected, ", "),
-                                  given.empty() ? "none" : fmt::format("{}", fmt::join(given, ", "))));
-  const auto& sample = inputs.at("sample");
-  auto timestep = inputs.at("timestep");
-  if (timestep.dim() == 0) timestep = timestep.expand({sample.size(0)});
-  return {
-      {"out", network_->forward(sample, timestep, conditional_ ? inputs.at("class_labels") : at::Tensor())}};
+  return forward_by_name(*network_, inputs);
 }
 
 Metadata DiffusionModel::weights_metadata() const {

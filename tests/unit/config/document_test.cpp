@@ -71,6 +71,10 @@ TEST_F(DocumentFiles, RefusesCyclesMissingFilesAndFolders) {
   EXPECT_NE(issues_.lines()[1].find("no such file"), std::string::npos);
   Document::read(folder_.path(), issues_);
   EXPECT_NE(issues_.lines()[2].find("expected a file, got a folder"), std::string::npos);
+  Document::read(file("c.json", R"({"extends": "none.json"})"), issues_);
+  EXPECT_NE(issues_.lines()[3].find("c.json: /extends: expected an existing file, got \"none.json\""),
+            std::string::npos)
+      << issues_.lines()[3];
 }
 
 TEST(DocumentSet, MakesObjectsOnTheWayAndReadsJson) {

@@ -115,6 +115,12 @@ TEST(Load, RefusesIntegersInOtherClothes) {
   EXPECT_EQ(mistakes(R"({"count": null})").size(), 1U);
 }
 
+TEST(Load, SaysHowToWriteANumberAsAString) {
+  EXPECT_EQ(mistakes(R"({"path": 2024})"),
+            Lines{"c.json: /path: expected a string, got 2024 (write \"2024\", with its quotes)"});
+  EXPECT_EQ(mistakes(R"({"colour": 1})"), Lines{"c.json: /colour: expected one of red, green, got 1"});
+}
+
 TEST(Load, NamesUnknownKeysAndTheNearest) {
   EXPECT_EQ(mistakes(R"({"bata": 1, "inner": {"size": [1]}})"),
             (Lines{"c.json: /inner/size: unknown key (did you mean \"sizes\"?)",

@@ -111,7 +111,9 @@ TEST(RunDir, InUseByAnotherProcessIsRefused) {
             std::string::npos);
   EXPECT_TRUE(fs::exists(folder / "r" / "config.json"));
   EXPECT_EQ(refusal([&] { RunDir::open_existing(folder / "r"); }), "");  // reading is free
+  EXPECT_TRUE(RunDir::open_existing(folder / "r").in_use());
   run.reset();
+  EXPECT_FALSE(RunDir::open_existing(folder / "r").in_use());
   EXPECT_EQ(refusal(resume), "");
 }
 

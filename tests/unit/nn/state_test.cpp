@@ -34,9 +34,9 @@ TEST(LoadState, NamesEveryMistakeInOneError) {
     FAIL() << "expected a DataError";
   } catch (const DataError& error) {
     EXPECT_STREQ(error.what(),
-                 "a.safetensors: its tensors are not those of this network\n1 missing:\n  bias\n1 "
-                 "unexpected:\n  other\n"
-                 "1 of another shape or type:\n  weight: expected shape [3, 2], got [3, 3]");
+                 "a.safetensors: its tensors are not those of this network\n  1 missing:\n    bias\n"
+                 "  1 unexpected:\n    other\n"
+                 "  1 of another shape or type:\n    weight: expected shape [3, 2], got [3, 3]");
   }
   EXPECT_EQ(test::max_abs_diff(linear->weight, before), 0) << "a refused load changed the weights";
 }

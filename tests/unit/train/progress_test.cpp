@@ -16,7 +16,7 @@ TEST(Progress, SurvivesJsonBitForBit) {
   p.step = 12, p.updates = 11, p.skipped_batches = 3, p.loss_sum = 1.0 / 3, p.loss_count = 7,
   p.last_loss = -0.1;
   p.best_validation = std::exp(1.0);
-  p.best_step = 8, p.stale_validations = 2, p.stopped_early = true, p.elapsed_s = 0.1;
+  p.best_step = 8, p.stale_validations = 2, p.elapsed_s = 0.1;
   const Json json = to_json(p);
   EXPECT_EQ(to_json(progress_from_json(Json::parse(json.dump()))), json);
   EXPECT_EQ(progress_from_json(Json::parse(json.dump())).loss_sum, 1.0 / 3);
@@ -44,6 +44,12 @@ TEST(RunRecord, NamesThePointersThatResumeMayNotChange) {
   now["model"]["beta"] = 2;
   now["train"]["batch_size"] = 3;
   EXPECT_EQ(conflicting_options(before, now), (std::vector<std::string>{"/model/beta", "/train/batch_size"}));
+}
+
+TEST(RunRecord, NamesOnlyTheTypeOfAnotherType) {
+  const Json vae = Json::parse(R"({"model": {"type": "vae", "beta": 1, "latent_dim": 4}})");
+  const Json flow = Json::parse(R"({"model": {"type": "flow", "prior": "gaussian"}})");
+  EXPECT_EQ(conflicting_options(vae, flow), std::vector<std::string>{"/model/type"});
 }
 
 }  // namespace

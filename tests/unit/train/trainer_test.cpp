@@ -85,7 +85,7 @@ class Trainer : public ::testing::Test {
   TrainResult run(std::vector<int64_t> poison = {}, RunMode mode = RunMode::create) {
     torch::manual_seed(1);
     Session session;
-    session.data = std::make_shared<Points>();
+    session.data = std::make_shared<Points>(num_examples);
     if (with_validation) session.validation = std::make_shared<Points>(8);
     auto owned = std::make_unique<LineModel>();
     model = owned.get();
@@ -120,6 +120,7 @@ class Trainer : public ::testing::Test {
   test::TempDir temp;
   ExperimentOptions experiment;
   bool with_validation = false;
+  int64_t num_examples = 64;
   int64_t stop_at = -1;
   double validation_rises_by = 0;
   LineModel* model = nullptr;
@@ -224,6 +225,20 @@ TEST_F(Trainer, ResumeMayTrainLonger) {
   EXPECT_EQ(seen, (std::vector<int64_t>{32, 36}));
 }
 
+TEST_F(Trainer, ResumeSaysThatTheDataHaveGrown) {
+  run();
+  experiment.train.steps = 9;
+  testing::internal::CaptureStderr();
+  run({}, RunMode::resume);
+  EXPECT_EQ(testing::internal::GetCapturedStderr().find("training examples and"), std::string::npos);
+  num_examples = 72;
+  experiment.train.steps = 10;
+  testing::internal::CaptureStderr();
+  run({}, RunMode::resume);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("began with 64 training examples and there are 72 now"), std::string::npos) << said;
+}
+
 TEST_F(Trainer, EarlyStopKeepsTheBestCheckpoint) {
   with_validation = true;
   validation_rises_by = 100;
@@ -237,6 +252,20 @@ TEST_F(Trainer, EarlyStopKeepsTheBestCheckpoint) {
   EXPECT_EQ(result.step, 8);  // best at 2, then 4, 6, 8 are worse
   EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{8, 2}));
   EXPECT_EQ(read_json(temp / "run" / "summary.json")["best_step"], 2);
+}
+
+TEST_F(Trainer, AnEarlyStopIsLeftBehindByMorePatience) {
+  with_validation = true;
+  validation_rises_by = 100;
+  experiment.train.steps = 20;
+  experiment.train.validate_every = 2;
+  experiment.train.early_stop.patience = 3;
+  EXPECT_EQ(run().step, 8);
+  EXPECT_EQ(run({}, RunMode::resume).step, 8) << "stopped for good, where nothing has changed";
+  experiment.train.early_stop.patience = 5;
+  EXPECT_EQ(run({}, RunMode::resume).step, 12);
+  experiment.train.early_stop.patience = 0;
+  EXPECT_EQ(run({}, RunMode::resume).step, 20);
 }
 
 TEST_F(Trainer, AccumulationEqualsOneLargeBatch) {
