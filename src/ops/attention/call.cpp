@@ -88,7 +88,7 @@ void check_masks(const AttentionCall& c) {
 }
 
 void check_packed(const AttentionCall& c) {
-  const auto one = [&](const at::Tensor& cu, const at::Tensor& rows, const char* name) {
+  const auto one = [&](const at::Tensor& cu, const at::Tensor& rows, int64_t longest, const char* name) {
     const auto device = c.q.device();
     if (cu.scalar_type() != at::kInt || cu.dim() != 1 || cu.size(0) < 1 || cu.device() != device)
       throw ShapeError(fmt::format("attention: {}: expected int32 [B + 1] on {}, got {} {} on {}", name,
@@ -101,13 +101,33 @@ void check_packed(const AttentionCall& c) {
       throw ShapeError(
           fmt::format("attention: {}: expected offsets that rise from 0 to {}, got [{}]", name, rows.size(0),
                       fmt::join(cu.data_ptr<int32_t>(), cu.data_ptr<int32_t>() + cu.numel(), ", ")));
+    for (int64_t b = 0; b + 1 < cu.size(0); ++b)
+      if (values[b + 1] - values[b] > longest)
+        throw ShapeError(fmt::format(
+            "attention: {}: expected no sequence longer than the {} that is given as the longest, got {}",
+            name, longest, values[b + 1] - values[b]));
   };
-  one(c.packed.cu_seqlens_q, c.q, "cu_seqlens_q");
-  one(c.packed.cu_seqlens_k, c.k, "cu_seqlens_k");
+  one(c.packed.cu_seqlens_q, c.q, c.packed.max_q, "cu_seqlens_q");
+  one(c.packed.cu_seqlens_k, c.k, c.packed.max_k, "cu_seqlens_k");
   if (c.packed.cu_seqlens_q.size(0) != c.packed.cu_seqlens_k.size(0))
     throw ShapeError(
         fmt::format("attention: expected cu_seqlens_q and cu_seqlens_k of one length, got {} and {}",
                     c.packed.cu_seqlens_q.size(0), c.packed.cu_seqlens_k.size(0)));
+}
+
+void check_used(const AttentionCall& c) {
+  const auto& used = c.used_k;
+  const bool shaped = !c.is_packed() && used.scalar_type() == at::kInt &&
+                      used.sizes() == at::IntArrayRef({c.batch()}) && used.device() == c.q.device();
+  if (!shaped)
+    throw ShapeError(fmt::format(
+        "attention: used_k: expected int32 [{}] on {} and no packed batch, got {} {} on {}", c.batch(),
+        c.q.device().str(), toString(used.scalar_type()), shape(used), used.device().str()));
+  if (!used.is_cpu()) return;  // reading it would wait for the device
+  for (int64_t b = 0; b < c.batch(); ++b)
+    if (const int64_t n = used[b].item<int32_t>(); n < 0 || n > c.lk())
+      throw ShapeError(
+          fmt::format("attention: used_k: expected numbers of keys in [0, {}], got {}", c.lk(), n));
 }
 
 }  // namespace
@@ -129,6 +149,7 @@ void check(const AttentionCall& call) {
   check_operands(call);
   check_range(call);
   if (call.is_packed()) check_packed(call);
+  if (call.used_k.defined()) check_used(call);
   check_masks(call);
 }
 

@@ -5,7 +5,9 @@
 #include <torch/library.h>
 #include <torch/torch.h>
 
+#include "gen/core/device.h"
 #include "gen/core/error.h"
+#include "gen/ops/flash/launchers.h"
 #include "ops/attention/flash_arguments.h"
 #include "ops/attention/flash_kernels.h"
 
@@ -119,19 +121,35 @@ void give(Stack& stack, const AttentionGrads& g) {
 
 using Op = const c10::OperatorHandle&;
 
-void forward_kernel(Op, Stack* stack) {
-  const auto in = take_forward(*stack);
-  const auto call = call_of(in.q, in.k, in.v, in.options);
+AttentionCall checked_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const FlashArguments& options) {
+  auto call = call_of(q, k, v, options);
   check(call);
   if (const auto why = flash_refusal(call); !why.empty())
     throw ConfigError("attention: the fused path cannot do this: " + why);
+  return call;
+}
+
+void forward_kernel(Op, Stack* stack) {
+  const auto in = take_forward(*stack);
+  const auto call = checked_call(in.q, in.k, in.v, in.options);
   give(*stack, run_forward(call));
 }
 
 void backward_kernel(Op, Stack* stack) {
   const auto in = take_backward(*stack);
-  give(*stack,
-       run_backward(call_of(in.q, in.k, in.v, in.options), in.grad_out, {in.out, in.lse}, in.bias_grad));
+  const auto call = checked_call(in.q, in.k, in.v, in.options);
+  const auto lse_sizes = call.is_packed() ? std::vector<int64_t>{in.q.size(1), in.q.size(0)}
+                                          : std::vector<int64_t>{in.q.size(0), in.q.size(1), in.q.size(2)};
+  if (in.grad_out.sizes() != in.q.sizes() || in.out.sizes() != in.q.sizes() || in.lse.sizes() != lse_sizes ||
+      in.lse.scalar_type() != at::kFloat || in.out.scalar_type() != in.q.scalar_type() ||
+      (in.bias_grad && !in.options.bias))
+    throw ShapeError(fmt::format(
+        "attention: backward: expected grad_out and out of q's shape [{}] and float32 lse [{}], got [{}], "
+        "[{}] and [{}]",
+        fmt::join(in.q.sizes(), ", "), fmt::join(lse_sizes, ", "), fmt::join(in.grad_out.sizes(), ", "),
+        fmt::join(in.out.sizes(), ", "), fmt::join(in.lse.sizes(), ", ")));
+  give(*stack, run_backward(call, in.grad_out, {in.out, in.lse}, in.bias_grad));
 }
 
 void forward_meta(Op, Stack* stack) { give(*stack, empty_result(take_forward(*stack).q)); }
@@ -259,6 +277,9 @@ std::string flash_refusal(const AttentionCall& c) {
   if (dim < 1 || dim > kMaxDim) return fmt::format("expected a head size D in [1, {}], got {}", kMaxDim, dim);
   if (!c.q.is_cpu() && !c.q.is_cuda())
     return fmt::format("expected a CPU or CUDA tensor, got {}", c.q.device().str());
+  std::string why;
+  if (c.q.is_cuda() && cuda_symbol(flash::kForwardSymbol, &why) == nullptr)
+    return "expected our CUDA kernels of attention, got: " + why;
   return "";
 }
 

@@ -82,5 +82,18 @@ TEST(Attention, OffsetsThatDoNotCoverThePackedRowsAreRefused) {
   }
 }
 
+TEST(Attention, ASequenceLongerThanTheLongestIsRefused) {
+  const auto x = at::zeros({3, 1, 4});
+  const auto cu = at::tensor({0, 3}, at::kInt);
+  try {
+    ops::packed_attention(x, x, x, {cu, cu, 2, 3});
+    FAIL() << "expected a ShapeError";
+  } catch (const ShapeError& e) {
+    EXPECT_STREQ(e.what(),
+                 "attention: cu_seqlens_q: expected no sequence longer than the 2 that is given as the "
+                 "longest, got 3");
+  }
+}
+
 }  // namespace
 }  // namespace gen
