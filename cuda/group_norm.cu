@@ -3,6 +3,7 @@
 // CPU twin: src/ops/group_norm_cpu.cpp. Bodies: include/gen/ops/fused/group_norm_kernels.h.
 #include <cuda_runtime.h>
 
+#include "by_dtype.cuh"
 #include "gen/ops/fused/group_norm_kernels.h"
 
 namespace gen::ops::fused {
@@ -68,16 +69,9 @@ cudaError_t with_vectors(const Problem& p, cudaStream_t stream) {
 
 template <bool kBackward>
 int with_dtype(const Problem& p, void* stream) {
-  const auto s = static_cast<cudaStream_t>(stream);
-  switch (p.dtype) {
-    case DType::f32:
-      return with_vectors<float, kBackward>(p, s);
-    case DType::bf16:
-      return with_vectors<Bf16, kBackward>(p, s);
-    case DType::f16:
-      return with_vectors<F16, kBackward>(p, s);
-  }
-  return cudaErrorInvalidValue;
+  return by_dtype(p.dtype, [&](auto element) {
+    return with_vectors<typename decltype(element)::type, kBackward>(p, static_cast<cudaStream_t>(stream));
+  });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // include/gen/ops/fused/rotary.h.
 #include <cuda_runtime.h>
 
+#include "by_dtype.cuh"
 #include "gen/ops/fused/rotary.h"
 
 namespace gen::ops::fused {
@@ -33,13 +34,7 @@ int with_vectors(const RotaryProblem& p, void* stream) {
 extern "C" __attribute__((visibility("default"))) int gen_cuda_rotary(
     const gen::ops::fused::RotaryProblem* problem, void* stream) {
   using namespace gen::ops::fused;
-  switch (problem->dtype) {
-    case DType::f32:
-      return with_vectors<float>(*problem, stream);
-    case DType::bf16:
-      return with_vectors<Bf16>(*problem, stream);
-    case DType::f16:
-      return with_vectors<F16>(*problem, stream);
-  }
-  return cudaErrorInvalidValue;
+  return by_dtype(problem->dtype, [&](auto element) {
+    return with_vectors<typename decltype(element)::type>(*problem, stream);
+  });
 }

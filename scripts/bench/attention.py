@@ -2,7 +2,7 @@
 """Attention on the CPU: gen::flash_attention against torch's scaled_dot_product_attention, in one process.
 
 The two alternate; each row gives medians of --rounds calls and their ratio, forward or backward, for the shapes that the
-models here have. Needs a Python with torch 2.11 (GEN_PEERS_PYTHON, or --python); memory is the peak beyond the inputs.
+models here have. Needs a Python with torch 2.11 (GEN_PEERS_PYTHON, or --python).
 """
 import argparse
 import os
@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from common import ROOT
+
 CASES = [  # name, B, H, Lq, Lk, D, causal
     ("long, full", 4, 8, 1024, 1024, 64, False),
     ("causal 512", 4, 8, 512, 512, 64, True),

@@ -1,6 +1,7 @@
 #include "ops/attention/flash_arguments.h"
 
 #include "gen/core/check.h"
+#include "ops/cuda_launch.h"
 
 namespace gen::ops {
 namespace {
@@ -9,23 +10,15 @@ std::optional<at::Tensor> present(const at::Tensor& x) {
   return x.defined() ? std::optional(x) : std::nullopt;
 }
 
-flash::DType dtype_of(const at::Tensor& x) {
-  switch (x.scalar_type()) {
-    case at::kFloat:
-      return flash::DType::f32;
-    case at::kHalf:
-      return flash::DType::f16;
-    case at::kBFloat16:
-      return flash::DType::bf16;
-    default:
-      GEN_CHECK(false, "attention kernels have no {}", toString(x.scalar_type()));
-      return flash::DType::f32;
-  }
+flash::DType kernel_dtype(const at::Tensor& x) {
+  const auto dtype = dtype_of(x.scalar_type());
+  GEN_CHECK(dtype, "attention kernels have no {}", toString(x.scalar_type()));
+  return *dtype;
 }
 
 void describe_bias(const at::Tensor& bias, flash::Problem& p) {
   p.bias = bias.data_ptr();
-  p.bias_dtype = dtype_of(bias);
+  p.bias_dtype = kernel_dtype(bias);
   for (int64_t i = 0; i < bias.dim(); ++i) {
     const int64_t dim = bias.dim() - 1 - i;
     p.bias_strides[3 - i] = bias.size(dim) == 1 ? 0 : bias.stride(dim);
@@ -101,7 +94,7 @@ PreparedProblem prepare(const AttentionCall& c) {
   p.lq = c.lq();
   p.lk = c.lk();
   p.dim = q.size(q.dim() - 1);
-  p.dtype = dtype_of(q);
+  p.dtype = kernel_dtype(q);
   p.q = q.data_ptr();
   p.k = k.data_ptr();
   p.v = v.data_ptr();

@@ -277,9 +277,13 @@ std::string flash_refusal(const AttentionCall& c) {
   if (dim < 1 || dim > kMaxDim) return fmt::format("expected a head size D in [1, {}], got {}", kMaxDim, dim);
   if (!c.q.is_cpu() && !c.q.is_cuda())
     return fmt::format("expected a CPU or CUDA tensor, got {}", c.q.device().str());
-  std::string why;
-  if (c.q.is_cuda() && cuda_symbol(flash::kForwardSymbol, &why) == nullptr)
-    return "expected our CUDA kernels of attention, got: " + why;
+  if (c.q.is_cuda()) {
+    static const std::string missing = [] {
+      std::string why;
+      return cuda_symbol(flash::kForwardSymbol, &why) == nullptr ? why : "";
+    }();
+    if (!missing.empty()) return "expected our CUDA kernels of attention, got: " + missing;
+  }
   return "";
 }
 

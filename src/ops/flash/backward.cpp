@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "ops/flash/cpu.h"
 #include "ops/flash/scores.h"
@@ -58,8 +59,9 @@ class Backward {
   void compute_delta() const {
     const View out = view(a_.forward.out, a_.forward.out_strides, p_.dtype);
     each_block(
-        blocks(all_, false, p_.heads), [&] { return Workspace(*this); },
-        [&](const Block& block, Workspace& w) {
+        blocks(all_, false, p_.heads),
+        [&] { return std::pair(Buffer(kBlockRows * p_.dim), Buffer(kBlockRows * p_.dim)); },
+        [&](const Block& block, const std::pair<Buffer, Buffer>& w) {
           const auto& s = all_[block.sequence];
           const simd::LeftMatrix o =
               rows_of(out, s, s.first_q, block.head, block.rows, p_.dim, w.first.data());
@@ -77,7 +79,7 @@ class Backward {
   enum class Wanted { inputs, bias };
 
   /// From raw products q k^T in w.scores and dO v^T in w.grads: P and dS in their places:
-  /// P after dropout (dV needs it), dS for the bias before the soft cap for the bias, which comes after it.
+  /// P after dropout (dV needs it), dS for the bias without the soft cap's slope, as it is added after the cap.
   void gradients(const Sequence& s, int64_t head, const Tile& tile, Wanted wanted, Workspace& w) const {
     const int64_t rows = tile.rows(), columns = tile.columns();
     float* scores = w.scores.data();
@@ -159,16 +161,16 @@ class Backward {
         });
     const View grad_q = view(a_.grad_q, a_.grad_q_strides, p_.dtype);
     each_block(
-        blocks(all_, false, p_.heads), [&] { return Workspace(*this); },
-        [&](const Block& block, Workspace& w) {
+        blocks(all_, false, p_.heads), [&] { return Buffer(kBlockRows * ld_); },
+        [&](const Block& block, const Buffer& sum) {
           const auto& s = all_[block.sequence];
           const int64_t first = block.rows.begin * ld_, count = (block.rows.end - block.rows.begin) * ld_;
-          std::copy_n(sum_of(block.sequence, block.head, 0) + first, count, w.sum.data());
+          std::copy_n(sum_of(block.sequence, block.head, 0) + first, count, sum.data());
           for (int64_t c = 1; c < chunks; ++c) {
             const float* more = sum_of(block.sequence, block.head, c) + first;
-            for (int64_t i = 0; i < count; ++i) w.sum.data()[i] += more[i];
+            for (int64_t i = 0; i < count; ++i) sum.data()[i] += more[i];
           }
-          store_rows(grad_q, s, s.first_q, block.head, block.rows, p_.dim, w.sum.data(), ld_, p_.scale);
+          store_rows(grad_q, s, s.first_q, block.head, block.rows, p_.dim, sum.data(), ld_, p_.scale);
         });
   }
 
@@ -236,7 +238,7 @@ class Backward {
   void add_block_to_bias(const Block& block, const PackedHeads& k_transposed, const PackedHeads& v_transposed,
                          Workspace& w) const {
     const auto& s = all_[block.sequence];
-    const int64_t rows = block.rows.end - block.rows.begin, kv_head = block.head / (p_.heads / p_.kv_heads);
+    const int64_t rows = block.rows.end - block.rows.begin, kv_head = block.head / group_;
     const auto q = rows_of(q_, s, s.first_q, block.head, block.rows, p_.dim, w.first.data());
     const auto g = rows_of(grad_, s, s.first_q, block.head, block.rows, p_.dim, w.second.data());
     const Range seen = s.band.columns(block.rows, s.lk);

@@ -1,21 +1,11 @@
 #include "ops/flash/blocks.h"
 
 #include <algorithm>
-#include <bit>
+
+#include "gen/ops/fused/element.h"
 
 namespace gen::ops::flash::cpu {
-namespace {
-
-float widen(uint16_t bf16) { return std::bit_cast<float>(static_cast<uint32_t>(bf16) << 16); }
-
-/// To nearest, ties to even; NaN stays NaN.
-uint16_t narrow(float x) {
-  const auto bits = std::bit_cast<uint32_t>(x);
-  if (x != x) return static_cast<uint16_t>((bits >> 16) | 0x40U);
-  return static_cast<uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
-}
-
-}  // namespace
+using fused::Bf16;
 
 std::vector<Sequence> sequences(const Problem& p) {
   std::vector<Sequence> all;
@@ -43,8 +33,8 @@ simd::LeftMatrix rows_of(const View& x, const Sequence& s, int64_t first, int64_
   const int64_t row = first + rows.begin;
   if (x.dtype == DType::f32) return {x.at<const float>(s.batch, head, row), x.strides.row};
   for (int64_t i = 0; i < rows.end - rows.begin; ++i) {
-    const auto* from = x.at<const uint16_t>(s.batch, head, row + i);
-    for (int64_t d = 0; d < dim; ++d) room[i * dim + d] = widen(from[d]);
+    const auto* from = x.at<const Bf16>(s.batch, head, row + i);
+    for (int64_t d = 0; d < dim; ++d) room[i * dim + d] = fused::to_float(from[d]);
   }
   return {room, dim};
 }
@@ -57,8 +47,8 @@ void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, R
       auto* to = x.at<float>(s.batch, head, row);
       for (int64_t d = 0; d < dim; ++d) to[d] = from[d] * scale;
     } else {
-      auto* to = x.at<uint16_t>(s.batch, head, row);
-      for (int64_t d = 0; d < dim; ++d) to[d] = narrow(from[d] * scale);
+      auto* to = x.at<Bf16>(s.batch, head, row);
+      for (int64_t d = 0; d < dim; ++d) to[d] = fused::from_float<Bf16>(from[d] * scale);
     }
   }
 }

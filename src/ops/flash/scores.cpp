@@ -1,8 +1,9 @@
 #include "ops/flash/scores.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+
+#include "gen/ops/fused/element.h"
 
 namespace gen::ops::flash::cpu {
 namespace {
@@ -18,7 +19,7 @@ void each_score(const Tile& tile, float* scores, Body body) {
 
 float bias_value(const void* data, DType dtype, int64_t offset) {
   if (dtype == DType::f32) return static_cast<const float*>(data)[offset];
-  return std::bit_cast<float>(static_cast<uint32_t>(static_cast<const uint16_t*>(data)[offset]) << 16);
+  return fused::to_float(static_cast<const fused::Bf16*>(data)[offset]);
 }
 
 }  // namespace

@@ -106,14 +106,6 @@ void multiply(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k,
   }
 }
 
-float to_float(float x) { return x; }
-float to_float(Bf16 x) {
-  const uint32_t bits = static_cast<uint32_t>(x) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 /// body(panel's first column, its columns, its stored width, where it is stored)
 template <class Body>
 void each_panel(int64_t rows, int64_t columns, float* out, Body body) {

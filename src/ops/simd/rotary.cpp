@@ -15,14 +15,6 @@ void rotate_halves(const T* x, T* y, int64_t pairs, const float* cos, const floa
   });
 }
 
-inline float scalar(float x) { return x; }
-inline float scalar(Bf16 x) {
-  const uint32_t bits = static_cast<uint32_t>(x) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 /// Pairs go through two buffers, one of the first elements and one of the second, between which the rotation is vector
 /// code.
 template <class T>
@@ -33,8 +25,8 @@ void rotate_neighbours(const T* x, T* y, int64_t pairs, const float* cos, const 
   for (int64_t begin = 0; begin < pairs; begin += kPairs) {
     const int64_t n = pairs - begin < kPairs ? pairs - begin : kPairs;
     for (int64_t i = 0; i < n; ++i) {
-      first[i] = scalar(x[2 * (begin + i)]);
-      second[i] = scalar(x[2 * (begin + i) + 1]);
+      first[i] = to_float(x[2 * (begin + i)]);
+      second[i] = to_float(x[2 * (begin + i) + 1]);
     }
     for_lanes(n, [&](int64_t i, auto lanes) {
       const F a = lanes.load(first + i), b = lanes.load(second + i);

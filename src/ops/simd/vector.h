@@ -20,6 +20,14 @@ using I = int32_t __attribute__((vector_size(4 * kLanes)));
 using U = uint32_t __attribute__((vector_size(4 * kLanes)));
 using H = uint16_t __attribute__((vector_size(2 * kLanes)));
 
+inline float to_float(float x) { return x; }
+inline float to_float(Bf16 x) {
+  const uint32_t bits = static_cast<uint32_t>(x) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 inline F splat(float x) { return F{} + x; }
 
 inline F widen(H half) { return (F)(__builtin_convertvector(half, U) << 16); }
