@@ -5,73 +5,58 @@
 
 namespace gen::flash_hopper {
 
-/// Where a warpgroup stands in the rings of stages, over all its tiles.
-template <typename Tile>
-struct Progress {
-  Ring<1> query;
-  Ring<Tile::kStages> key, value;
-};
-
-/// One arrival for each warp that has read what `barrier` guards.
-__device__ __forceinline__ void release(uint32_t barrier) {
-  if (threadIdx.x % 32 == 0) ptx::barrier_arrive(barrier);
-}
-
-/// out = P V over all key tiles (not yet divided by the sums). The scores of tile j are enqueued together
-/// with the outputs of tile j + 1, which was visited before it, and the softmax of tile j runs while the
-/// latter are computed.
-template <typename Tile, typename T, bool Masked>
-__device__ __forceinline__ void attend(uint32_t shared, uint64_t query, const Barriers<Tile>& barriers,
-                                       const KeyTiles& tiles, Progress<Tile>& at, Softmax<Tile>& softmax,
-                                       Output<Tile>& out) {
+/// The steps of flash_hopper/order.h on this thread's registers.
+template <typename Tile, typename T>
+struct Warpgroup {
+  const Arguments& args;
+  uint32_t shared;
+  uint64_t query;    // descriptor of this warpgroup's rows
+  int thread;        // of the warpgroup
+  int row;           // the first of this thread's two, eight apart
+  Visible unmasked;  // columns that all rows of the warpgroup see
+  RowState state;
+  Output<Tile> out;
   float scores[Tile::kKeys / 2], factor[2];
   uint32_t p[Tile::kKeys / 16][4];
-  const auto begin_scores = [&] {
-    ptx::barrier_wait(barriers.key_full(at.key.stage), at.key.phase);
-    enqueue_scores<Tile, T>(scores, query, k_major(shared + Tile::key(at.key.stage)));
-  };
-  const auto end_scores = [&] {
+
+  GEN_DEVICE void wait(uint32_t barrier, uint32_t parity) { ptx::barrier_wait(barrier, parity); }
+  GEN_DEVICE void arrive(uint32_t barrier) {
+    if (thread % 32 == 0) ptx::barrier_arrive(barrier);
+  }
+  GEN_DEVICE void enqueue_scores(int stage) {
+    multiply_scores<Tile, T>(scores, query, k_major(shared + Tile::key(stage)));
+  }
+  template <int Pending>
+  GEN_DEVICE void finish_scores() {
+    wgmma::wait<Pending>();
     wgmma::pin(scores);
-    release(barriers.key_empty(at.key.stage));
-    at.key.advance();
-  };
-  const auto begin_outputs = [&] {
-    ptx::barrier_wait(barriers.value_full(at.value.stage), at.value.phase);
-    enqueue_outputs<Tile, T>(out, p, mn_major(shared + Tile::value(at.value.stage), Tile::kKeys));
-  };
-  const auto end_outputs = [&] {
+  }
+  GEN_DEVICE void enqueue_outputs(int stage) {
+    multiply_outputs<Tile, T>(out, p, mn_major(shared + Tile::value(stage), Tile::kKeys));
+  }
+  GEN_DEVICE void finish_outputs() {
     wgmma::wait<0>();
     pin(out);
-    release(barriers.value_empty(at.value.stage));
-    at.value.advance();
-  };
-  ptx::barrier_wait(barriers.query_full(), at.query.phase);
-  at.query.advance();
-  begin_scores();
-  wgmma::wait<0>();
-  end_scores();
-  softmax(scores, tiles.end - 1, true,
-          factor);  // the first tile may end in a tail even where nothing else is masked
-  to_operand<Tile, T>(scores, p);
-  for (int tile = tiles.end - 2; tile >= tiles.begin; --tile) {
-    begin_scores();
-    begin_outputs();
-    wgmma::wait<1>();
-    end_scores();
-    softmax(scores, tile, Masked, factor);
-    end_outputs();
-    rescale(out, factor);
-    to_operand<Tile, T>(scores, p);
   }
-  release(barriers.query_empty());
-  begin_outputs();
-  end_outputs();
-}
+  GEN_DEVICE void softmax(int tile, bool may_need_mask) {
+    const int first = tile * Tile::kKeys;
+    if (may_need_mask && !all_visible(unmasked, first, Tile::kKeys)) {
+      const Visible rows[2] = {visible(args.narrow_band, row), visible(args.narrow_band, row + 8)};
+      mask_scores(scores, thread, first, rows);
+    }
+    float maximum[2];
+    row_maximum(scores, state, maximum);
+    maximum[0] = across_quad_max(maximum[0]);
+    maximum[1] = across_quad_max(maximum[1]);
+    exponentiate(scores, maximum, args.scale_log2, state, factor);
+  }
+  GEN_DEVICE void to_operand() { pack_operand<Tile, T>(scores, p); }
+  GEN_DEVICE void rescale() { scale_rows(out, factor); }
+};
 
 /// The loop over all query tiles of this block.
 template <typename Tile, typename T, bool Masked>
-__device__ __forceinline__ void consume(const Arguments& args, uint32_t shared,
-                                        const Barriers<Tile>& barriers) {
+GEN_DEVICE void consume(const Arguments& args, uint32_t shared, const Barriers<Tile>& barriers) {
   const int warpgroup = static_cast<int>(threadIdx.x) / 128 - 1, thread = static_cast<int>(threadIdx.x) % 128;
   const uint64_t query = k_major(shared + Tile::query() + warpgroup * kWarpgroupRows * kSwizzleBytes);
   Progress<Tile> progress;
@@ -83,11 +68,11 @@ __device__ __forceinline__ void consume(const Arguments& args, uint32_t shared,
     const int first_row = work.row_tile * Tile::kRows + warpgroup * kWarpgroupRows;
     const Visible unmasked =
         visible_to_all(args.narrow_band, first_row, min(first_row + kWarpgroupRows, args.lq));
-    Softmax<Tile> softmax{args, thread, first_row + accumulator_row(thread, 0), unmasked, {}};
-    Output<Tile> out;
-    clear(out);
-    if (!tiles.empty()) attend<Tile, T, Masked>(shared, query, barriers, tiles, progress, softmax, out);
-    store<Tile, T>(args, work, first_row, thread, softmax.state, out);
+    Warpgroup<Tile, T> machine{args,     shared, query, thread, first_row + accumulator_row(thread, 0),
+                               unmasked, {}};
+    clear(machine.out);
+    if (!tiles.empty()) attend<Masked>(tiles, barriers, progress, machine);
+    store<Tile, T>(args, work, first_row, thread, machine.state, machine.out);
   }
 }
 

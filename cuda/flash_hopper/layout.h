@@ -81,11 +81,17 @@ GEN_HOST_DEVICE constexpr int accumulator_column(int thread, int r) {
 /// Which of a thread's two rows (accumulator_row of r = 0 and r = 2) register r belongs to.
 GEN_HOST_DEVICE constexpr int accumulator_half(int r) { return (r >> 1) & 1; }
 
-/// Four lanes of a row hold words [4][4] as word[w] = (group w, pair lane); after both rounds lane t holds
-/// group t whole: a butterfly transpose, so that each lane writes 16 contiguous bytes. In each round lane t
-/// exchanges with t ^ bit the words that `sends` names.
-GEN_HOST_DEVICE constexpr int butterfly_sends(int lane, int bit, int index) {
-  return (lane & bit) != 0 ? index & ~bit : index | bit;
+/// A transpose among the four lanes of a row, so that each writes 16 contiguous bytes: lane t begins with
+/// word w = its pair of columns of group w and ends with word w = lane w's pair of group t. For bit 1, then
+/// 2, and each index without that bit, lanes t and t ^ bit exchange what `butterfly_send` names.
+GEN_HOST_DEVICE uint32_t butterfly_send(const uint32_t (&word)[4], int lane, int bit, int index) {
+  return (lane & bit) != 0 ? word[index] : word[index | bit];
+}
+GEN_HOST_DEVICE void butterfly_receive(uint32_t (&word)[4], int lane, int bit, int index, uint32_t value) {
+  if ((lane & bit) != 0)
+    word[index] = value;
+  else
+    word[index | bit] = value;
 }
 
 }  // namespace gen::flash_hopper

@@ -8,22 +8,21 @@
 namespace gen::flash_hopper {
 
 template <typename T>
-__device__ __forceinline__ uint32_t pack(float low, float high);
+GEN_DEVICE uint32_t pack(float low, float high);
 template <>
-__device__ __forceinline__ uint32_t pack<__nv_bfloat16>(float low, float high) {
+GEN_DEVICE uint32_t pack<__nv_bfloat16>(float low, float high) {
   const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
   return reinterpret_cast<const uint32_t&>(pair);
 }
 template <>
-__device__ __forceinline__ uint32_t pack<__half>(float low, float high) {
+GEN_DEVICE uint32_t pack<__half>(float low, float high) {
   const __half2 pair = __floats2half2_rn(low, high);
   return reinterpret_cast<const uint32_t&>(pair);
 }
 
 /// scores = Q K^T of this warpgroup's 64 rows and one key tile; enqueued, not finished.
 template <typename Tile, typename T>
-__device__ __forceinline__ void enqueue_scores(float (&scores)[Tile::kKeys / 2], uint64_t query,
-                                               uint64_t key) {
+GEN_DEVICE void multiply_scores(float (&scores)[Tile::kKeys / 2], uint64_t query, uint64_t key) {
   wgmma::fence();
 #pragma unroll
   for (int step = 0; step < Tile::kDim / kStepK; ++step)
@@ -41,22 +40,22 @@ struct Output {
 };
 
 template <typename Tile>
-__device__ __forceinline__ void clear(Output<Tile>& out) {
+GEN_DEVICE void clear(Output<Tile>& out) {
 #pragma unroll
   for (int slice = 0; slice < Output<Tile>::kSlices; ++slice)
 #pragma unroll
     for (int r = 0; r < Output<Tile>::kColumns / 2; ++r) out.value[slice][r] = 0;
 }
 template <typename Tile>
-__device__ __forceinline__ void pin(Output<Tile>& out) {
+GEN_DEVICE void pin(Output<Tile>& out) {
 #pragma unroll
   for (int slice = 0; slice < Output<Tile>::kSlices; ++slice) wgmma::pin(out.value[slice]);
 }
 
 /// out += P V of one key tile; enqueued, not finished.
 template <typename Tile, typename T>
-__device__ __forceinline__ void enqueue_outputs(Output<Tile>& out, const uint32_t (&p)[Tile::kKeys / 16][4],
-                                                uint64_t value) {
+GEN_DEVICE void multiply_outputs(Output<Tile>& out, const uint32_t (&p)[Tile::kKeys / 16][4],
+                                 uint64_t value) {
   wgmma::fence();
 #pragma unroll
   for (int step = 0; step < Tile::kKeys / kStepK; ++step)
@@ -68,42 +67,17 @@ __device__ __forceinline__ void enqueue_outputs(Output<Tile>& out, const uint32_
   wgmma::commit();
 }
 
-__device__ __forceinline__ float across_quad_max(float x) {
+GEN_DEVICE float across_quad_max(float x) {
   x = fmaxf(x, __shfl_xor_sync(0xffffffffU, x, 1));
   return fmaxf(x, __shfl_xor_sync(0xffffffffU, x, 2));
 }
-__device__ __forceinline__ float across_quad_sum(float x) {
+GEN_DEVICE float across_quad_sum(float x) {
   x += __shfl_xor_sync(0xffffffffU, x, 1);
   return x + __shfl_xor_sync(0xffffffffU, x, 2);
 }
 
-/// From scores to probabilities of one tile, masked where it must be.
-template <typename Tile>
-struct Softmax {
-  const Arguments& args;
-  int thread;
-  int row;           // the first of this thread's two, eight apart
-  Visible unmasked;  // columns that all rows of the warpgroup see
-  RowState state;
-
-  __device__ __forceinline__ void operator()(float (&scores)[Tile::kKeys / 2], int tile, bool may_need_mask,
-                                             float (&factor)[2]) {
-    const int first = tile * Tile::kKeys;
-    if (may_need_mask && (first < unmasked.first || first + Tile::kKeys - 1 > unmasked.last)) {
-      const Visible rows[2] = {visible(args.narrow_band, row), visible(args.narrow_band, row + 8)};
-      mask_scores(scores, thread, first, rows);
-    }
-    float maximum[2];
-    row_maximum(scores, state, maximum);
-    maximum[0] = across_quad_max(maximum[0]);
-    maximum[1] = across_quad_max(maximum[1]);
-    exponentiate(scores, maximum, args.scale_log2, state, factor);
-  }
-};
-
 template <typename Tile, typename T>
-__device__ __forceinline__ void to_operand(const float (&scores)[Tile::kKeys / 2],
-                                           uint32_t (&p)[Tile::kKeys / 16][4]) {
+GEN_DEVICE void pack_operand(const float (&scores)[Tile::kKeys / 2], uint32_t (&p)[Tile::kKeys / 16][4]) {
 #pragma unroll
   for (int step = 0; step < Tile::kKeys / 16; ++step)
 #pragma unroll
@@ -112,7 +86,7 @@ __device__ __forceinline__ void to_operand(const float (&scores)[Tile::kKeys / 2
 }
 
 template <typename Tile>
-__device__ __forceinline__ void rescale(Output<Tile>& out, const float (&factor)[2]) {
+GEN_DEVICE void scale_rows(Output<Tile>& out, const float (&factor)[2]) {
 #pragma unroll
   for (int slice = 0; slice < Output<Tile>::kSlices; ++slice)
 #pragma unroll

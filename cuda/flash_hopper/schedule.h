@@ -14,10 +14,11 @@ struct Work {
   int row_tile, head, batch;
 };
 
-/// All query tiles in the order in which they are begun. Heads are taken in sections whose keys and values
-/// fit in the L2 cache together; within a section the longest tiles come first where the mask makes tiles
-/// unequal (the last rows of a causal problem), heads fastest. Blocks take tiles by turns that reverse in
-/// every round, so that no block gets the longest of each.
+/// All query tiles in the order in which they are begun. Heads are taken in sections whose keys and values fit in
+/// the L2 cache together; heads are fastest within a section. Where the mask makes tiles unequal (the last rows of a
+/// causal problem are the longest) the last section begins with the longest, the one before it ends with them, and so
+/// on, so that lengths change slowly; blocks take tiles by turns that reverse in every round, so that none gets the
+/// longest of each. Without a counter shared by the blocks, the order is a function of the problem alone.
 struct Schedule {
   int row_tiles = 0, heads = 0, batches = 0;
   int section = 1;  // consecutive (batch, head) pairs worked on together
@@ -34,13 +35,15 @@ struct Schedule {
 
   GEN_HOST_DEVICE Work work(int64_t index) const {
     const int64_t pairs = int64_t{heads} * batches;
-    const int64_t first = index / (int64_t{section} * row_tiles) * section;
+    const int64_t number = index / (int64_t{section} * row_tiles), sections = (pairs + section - 1) / section;
+    const int64_t first = number * section;
     const int64_t width =
         pairs - first < section ? pairs - first : section;  // the last section may be narrower
     const int64_t within = index - first * row_tiles;
     const int64_t pair = first + within % width;
     const int row_tile = static_cast<int>(within / width);
-    return {last_rows_first ? row_tiles - 1 - row_tile : row_tile, static_cast<int>(pair % heads),
+    const bool reversed = last_rows_first && (sections - 1 - number) % 2 == 0;
+    return {reversed ? row_tiles - 1 - row_tile : row_tile, static_cast<int>(pair % heads),
             static_cast<int>(pair / heads)};
   }
 };
@@ -104,6 +107,10 @@ GEN_HOST_DEVICE Visible visible(const NarrowBand& band, int row) {
 /// The columns that all rows of [begin, end) see: a tile within them needs no mask.
 GEN_HOST_DEVICE Visible visible_to_all(const NarrowBand& band, int begin, int end) {
   return {visible(band, end - 1).first, visible(band, begin).last};
+}
+
+GEN_HOST_DEVICE bool all_visible(const Visible& to_all, int first, int count) {
+  return first >= to_all.first && first + count - 1 <= to_all.last;
 }
 
 /// Position in a ring of stages: a full barrier is waited for with `phase`, an empty one with `phase ^ 1`

@@ -5,27 +5,21 @@
 
 namespace gen::flash_hopper {
 
-/// Four words of a row's four lanes, transposed: lane t gets the words of group t (layout.h).
-__device__ __forceinline__ void butterfly(uint32_t (&word)[4], int lane) {
+GEN_DEVICE void butterfly(uint32_t (&word)[4], int lane) {
 #pragma unroll
   for (int bit = 1; bit <= 2; bit <<= 1)
 #pragma unroll
     for (int index = 0; index < 4; ++index) {
       if ((index & bit) != 0) continue;
-      const bool upper = (lane & bit) != 0;
-      const uint32_t sent = upper ? word[index] : word[index | bit];
-      const uint32_t received = __shfl_xor_sync(0xffffffffU, sent, bit);
-      if (upper)
-        word[index] = received;
-      else
-        word[index | bit] = received;
+      const uint32_t sent = butterfly_send(word, lane, bit, index);
+      butterfly_receive(word, lane, bit, index, __shfl_xor_sync(0xffffffffU, sent, bit));
     }
 }
 
 /// Divides by the rows' sums and writes out and lse; each lane writes 16 bytes at once.
 template <typename Tile, typename T>
-__device__ __forceinline__ void store(const Arguments& args, const Work& work, int first_row, int thread,
-                                      const RowState& state, Output<Tile>& out) {
+GEN_DEVICE void store(const Arguments& args, const Work& work, int first_row, int thread,
+                      const RowState& state, Output<Tile>& out) {
   using Out = Output<Tile>;
   float factor[2];
 #pragma unroll
@@ -37,7 +31,7 @@ __device__ __forceinline__ void store(const Arguments& args, const Work& work, i
       args.lse[work.batch * args.lse_batch_stride + work.head * args.lse_head_stride + row] =
           log_sum_exp(state.maximum[half], sum, args.scale);
   }
-  rescale(out, factor);
+  scale_rows(out, factor);
   T* const head =
       static_cast<T*>(args.out) + work.batch * args.out_strides.batch + work.head * args.out_strides.head;
 #pragma unroll
