@@ -67,6 +67,11 @@ else
   echo "the checks of cuda/ need nvcc, which is absent"
   count cuda/check_build.py 0 0 1
 fi
+# The steps that a machine with a GPU runs, on this one's CPU.
+gpu_check_on_cpu() {
+  scripts/bundle.sh && GEN_TORCH_DIR=${GEN_TORCH_DIR:-build/torch} build/bundle/gpu_check.sh --device cpu build/gpu_check.json
+}
+run_check gpu_check.sh gpu_check_on_cpu
 for test in build/release/tests/gen_test_*; do run_gtest "$test" release; done
 
 if [ "$quick" = no ]; then
