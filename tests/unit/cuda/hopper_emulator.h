@@ -1,6 +1,6 @@
-// A thread block of the Hopper kernel on the CPU: shared memory as bytes, TMA and wgmma after the PTX ISA's text (not
-// after cuda/flash_hopper/layout.h, which they check), mbarriers between threads. It runs the kernel's own order of
-// loads and products (order.h), softmax and schedule.
+// A thread block of the Hopper kernel on the CPU: shared memory as bytes, TMA and wgmma after the PTX ISA's
+// text (not after cuda/flash_hopper/layout.h, which they check), mbarriers between threads. It runs the
+// kernel's own order of loads and products (order.h), softmax and schedule.
 #pragma once
 
 #include <array>
@@ -9,7 +9,10 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "flash_hopper/order.h"
@@ -38,12 +41,39 @@ class EmulatedBarriers {
   }
   void wait(uint32_t barrier, uint32_t parity) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, std::chrono::seconds(20),
-                           [&] { return state_.at(barrier).phase != parity; }))
+    if (!changed_.wait_for(lock, std::chrono::seconds(20), [&] { return ended(barrier, parity); }))
       throw std::runtime_error("deadlock at barrier " + std::to_string(barrier));
   }
 
+  /// The loading thread's wait and its end, so that others can tell whether it still has something to do.
+  void wait_as_loader(uint32_t barrier, uint32_t parity) {
+    {
+      const std::lock_guard lock(mutex_);
+      loader_ = Waiting{barrier, parity};
+      changed_.notify_all();
+    }
+    wait(barrier, parity);
+    const std::lock_guard lock(mutex_);
+    loader_.reset();
+  }
+  void loader_ends() {
+    const std::lock_guard lock(mutex_);
+    loader_ended_ = true;
+    changed_.notify_all();
+  }
+  /// Returns when the loader has overwritten all that the arrivals so far allow it to.
+  void let_loader_go_on() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] {
+      return loader_ended_ || (loader_ && !ended(loader_->barrier, loader_->parity));
+    });
+  }
+
  private:
+  struct Waiting {
+    uint32_t barrier, parity;
+  };
+  bool ended(uint32_t barrier, uint32_t parity) { return state_.at(barrier).phase != parity; }
   struct State {
     int arrivals = 0, pending = 0;
     int64_t bytes = 0;
@@ -61,15 +91,19 @@ class EmulatedBarriers {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<uint32_t, State> state_;
+  std::optional<Waiting> loader_;  // none while it works
+  bool loader_ended_ = false;
 };
 
-/// Swizzling mode 128B of the PTX ISA: within 8 rows of 128 bytes, 16-byte chunk c of row r lies at chunk c xor r.
+/// Swizzling mode 128B of the PTX ISA: within 8 rows of 128 bytes, 16-byte chunk c of row r lies at chunk c
+/// xor r.
 inline uint32_t swizzled(uint32_t address) {
   const uint32_t row = address / 128 % 8, chunk = address / 16 % 8;
   return address / 128 * 128 + (chunk ^ row) * 16 + address % 16;
 }
 
-/// The operand that a wgmma descriptor names, decoded after "Matrix Descriptor Format" and "Canonical Layouts".
+/// The operand that a wgmma descriptor names, decoded after "Matrix Descriptor Format" and "Canonical
+/// Layouts".
 struct DecodedOperand {
   uint32_t start, leading, stride, mode;
   explicit DecodedOperand(uint64_t bits)
@@ -100,8 +134,9 @@ float element(const std::vector<uint8_t>& shared, uint32_t address) {
 inline int figure_row(int thread, int i) { return thread / 32 * 16 + thread % 32 / 4 + (i % 4 >= 2 ? 8 : 0); }
 inline int figure_column(int thread, int i) { return i / 4 * 8 + thread % 4 * 2 + i % 2; }
 
-/// TMA on behalf of the loading thread. Bytes are written at once, the earliest that the hardware may, and reported
-/// later, so an order that loads too early destroys what is still read.
+/// TMA on behalf of the loading thread. Bytes are written at once, the earliest that the hardware may, and
+/// reported later; a warpgroup that frees a stage goes on only when the stage has been written, so an order
+/// that frees it too early reads wrong numbers every time.
 template <typename Tile, typename T>
 struct EmulatedLoader {
   std::vector<uint8_t>& shared;
@@ -109,7 +144,7 @@ struct EmulatedLoader {
   Matrix<T> query, key, value;
   int row_tile;
 
-  void wait(uint32_t barrier, uint32_t parity) { barriers.wait(barrier, parity); }
+  void wait(uint32_t barrier, uint32_t parity) { barriers.wait_as_loader(barrier, parity); }
   void load_query(uint32_t barrier) {
     copy(Tile::query(), query, barrier, row_tile * Tile::kRows, Tile::kRows);
   }
@@ -138,8 +173,8 @@ struct EmulatedLoader {
   }
 };
 
-/// A warpgroup's 128 threads in step. Products are carried out when they are waited for, the latest that the hardware
-/// may, from what shared memory then holds.
+/// A warpgroup's 128 threads in step. Products are carried out when they are waited for, the latest that the
+/// hardware may, from what shared memory then holds.
 template <typename Tile, typename T>
 struct EmulatedWarpgroup {
   static constexpr int kScores = Tile::kKeys / 2, kOutputs = Tile::kDim / 2;
@@ -159,7 +194,10 @@ struct EmulatedWarpgroup {
   int score_stage = 0, output_stage = 0;
 
   void wait(uint32_t barrier, uint32_t parity) { barriers.wait(barrier, parity); }
-  void arrive(uint32_t barrier) { barriers.arrive(barrier, 4, 0); }
+  void arrive(uint32_t barrier) {
+    barriers.arrive(barrier, 4, 0);
+    barriers.let_loader_go_on();
+  }
   void enqueue_scores(int stage) { score_stage = stage; }
   void enqueue_outputs(int stage) { output_stage = stage; }
 
@@ -189,7 +227,8 @@ struct EmulatedWarpgroup {
     const uint64_t value = hopper::mn_major(Tile::value(output_stage), Tile::kKeys);
     std::vector<float> a(64 * 16), b(16 * Tile::kDim), d(64 * Tile::kDim);
     for (int step = 0; step < Tile::kKeys / 16; ++step) {
-      // Figure "register fragment layout for matrix A": pairs (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8).
+      // Figure "register fragment layout for matrix A": pairs (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t +
+      // 8).
       for (int t = 0; t < 128; ++t)
         for (int i = 0; i < 8; ++i) {
           const int row = t / 32 * 16 + t % 32 / 4 + (i / 2 % 2) * 8, k = t % 4 * 2 + i % 2 + i / 4 * 8;

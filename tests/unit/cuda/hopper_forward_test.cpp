@@ -4,6 +4,7 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <thread>
 
 #include "hopper_emulator.h"
@@ -127,6 +128,7 @@ void emulate(const Case& c, const at::Tensor& q, const at::Tensor& k, const at::
         } catch (...) {
           failures[warpgroup + 1] = std::current_exception();
         }
+        if (warpgroup < 0) state.loader_ends();
       });
     for (std::thread& thread : threads) thread.join();
     for (const std::exception_ptr& failure : failures)
