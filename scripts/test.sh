@@ -61,6 +61,17 @@ run_check() {
 
 scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
 for check in scripts/lint/*.py; do run_check "lint/$(basename "$check")" python3 "$check"; done
+if [ -f build/release/lib/libgen_cuda.so ]; then
+  run_check cuda/check_build.py python3 scripts/cuda/check_build.py build/release
+else
+  echo "the checks of cuda/ need nvcc, which is absent"
+  count cuda/check_build.py 0 0 1
+fi
+# The steps that a machine with a GPU runs, on this one's CPU.
+gpu_check_on_cpu() {
+  scripts/bundle.sh && GEN_TORCH_DIR=${GEN_TORCH_DIR:-build/torch} build/bundle/gpu_check.sh --device cpu build/gpu_check.json
+}
+run_check gpu_check.sh gpu_check_on_cpu
 for test in build/release/tests/gen_test_*; do run_gtest "$test" release; done
 
 if [ "$quick" = no ]; then

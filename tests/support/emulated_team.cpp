@@ -40,6 +40,7 @@ void EmulatedBlock::run(const std::function<void(int)>& body) {
                 static_cast<unsigned>(self & 0xffffffffU), static_cast<unsigned>(self >> 32));
     thread.state = State::ready;
     thread.error = nullptr;
+    thread.turn = 0;
   }
   do {
     const int warps = (num_threads() + kWarp - 1) / kWarp;

@@ -3,11 +3,13 @@
 
 #include <ucontext.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 namespace gen::test {
@@ -25,14 +27,33 @@ class EmulatedBlock {
   void sync();
   /// Eight bytes from the lane whose number differs in the bits of `mask`.
   uint64_t exchange(uint64_t value, int mask);
+  /// What all lanes of the warp give, in their order, once the last has come. Good until the warp meets the next time but
+  /// one.
+  template <class Payload>
+  std::array<const Payload*, 32> gather(const Payload& mine) {
+    static_assert(sizeof(Payload) <= kPayloadBytes && std::is_trivially_copyable_v<Payload>);
+    auto& me = threads_[static_cast<size_t>(current_)];
+    me.turn ^= 1;
+    std::memcpy(me.payload[me.turn].data(), &mine, sizeof mine);
+    const size_t first = static_cast<size_t>(current_ / 32 * 32);
+    const int turn = me.turn;
+    wait(State::at_shuffle);
+    std::array<const Payload*, 32> all;
+    for (size_t i = 0; i < 32; ++i)
+      all[i] = reinterpret_cast<const Payload*>(threads_[first + i].payload[turn].data());
+    return all;
+  }
 
  private:
+  static constexpr size_t kPayloadBytes = 32;
   enum class State { ready, at_barrier, at_shuffle, done };
   struct Thread {
     ucontext_t context;
     std::vector<char> stack;
     State state;
     uint64_t slot;
+    alignas(16) std::array<char, kPayloadBytes> payload[2];
+    int turn = 0;
     std::exception_ptr error;
   };
   static void enter(unsigned low, unsigned high);

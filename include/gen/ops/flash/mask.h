@@ -33,7 +33,8 @@ struct Band {
   }
   /// Whether every row of the tile sees every column of it, so that no element needs a test.
   GEN_HOST_DEVICE bool covers(Range rows, Range columns) const {
-    return columns.begin >= rows.end - 1 + diagonal - left && columns.end - 1 <= rows.begin + diagonal + right;
+    return columns.begin >= rows.end - 1 + diagonal - left &&
+           columns.end - 1 <= rows.begin + diagonal + right;
   }
 
  private:

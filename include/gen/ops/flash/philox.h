@@ -48,7 +48,11 @@ struct Dropout {
     return philox({{column_group, row, batch_head, offset}}, seed);
   }
   GEN_HOST_DEVICE bool keeps(uint32_t row, uint32_t column, uint32_t batch_head) const {
-    return words(row, column / 4, batch_head).word[column % 4] >= threshold();
+    const Philox4 four = words(row, column / 4, batch_head);
+    // No index that is known at run time only: it would send the four words of a GPU's thread to memory.
+    const uint32_t low = (column & 1U) != 0 ? four.word[1] : four.word[0];
+    const uint32_t high = (column & 1U) != 0 ? four.word[3] : four.word[2];
+    return ((column & 2U) != 0 ? high : low) >= threshold();
   }
 };
 

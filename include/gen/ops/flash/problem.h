@@ -28,12 +28,13 @@ struct Problem {
   Strides q_strides, k_strides, v_strides;
 
   float scale = 1;
-  float softcap = 0;            ///< c > 0: c tanh(scale q k^T / c)
-  bool bottom_right = true;     ///< alignment of the diagonal; band.diagonal follows from it for each sequence
+  float softcap = 0;         ///< c > 0: c tanh(scale q k^T / c)
+  bool bottom_right = true;  ///< alignment of the diagonal; band.diagonal follows from it for each sequence
   int64_t left = Band::kUnlimited, right = Band::kUnlimited;
   const uint8_t* key_mask = nullptr;  ///< [B, Lk], 1 where a key may be seen
   int64_t key_mask_stride = 0;        ///< between batches
-  const void* bias = nullptr;         ///< of dtype `bias_dtype`, by strides for batch, head, row and column (0: broadcast)
+  const void* bias =
+      nullptr;  ///< of dtype `bias_dtype`, by strides for batch, head, row and column (0: broadcast)
   DType bias_dtype = DType::f32;
   int64_t bias_strides[4] = {0, 0, 0, 0};
   const float* alibi_slopes = nullptr;  ///< slope[b * alibi_batch_stride + h]; adds -slope |i + diagonal - j|
@@ -42,7 +43,8 @@ struct Problem {
 
   const int32_t* cu_seqlens_q = nullptr;  ///< [B + 1]: sequence b is rows cu[b] .. cu[b + 1) (packed batches)
   const int32_t* cu_seqlens_k = nullptr;
-  const int32_t* used_k = nullptr;  ///< [B]: keys of each sequence in use (a cache being filled), at most lk; not packed
+  const int32_t* used_k =
+      nullptr;  ///< [B]: keys of each sequence in use (a cache being filled), at most lk; not packed
 
   GEN_HOST_DEVICE Band band(int64_t sequence_lq, int64_t sequence_lk) const {
     return {bottom_right ? sequence_lk - sequence_lq : 0, left, right};
@@ -52,20 +54,23 @@ struct Problem {
 struct ForwardResult {
   void* out = nullptr;  ///< as q
   Strides out_strides;
-  float* lse = nullptr;  ///< [B, H, Lq] contiguous, natural logarithm; packed: [H, total_q], lse_head_stride apart
+  float* lse =
+      nullptr;  ///< [B, H, Lq] contiguous, natural logarithm; packed: [H, total_q], lse_head_stride apart
   int64_t lse_batch_stride = 0, lse_head_stride = 0;
 };
 
 struct BackwardArguments {
-  ForwardResult forward;       ///< what forward returned
+  ForwardResult forward;  ///< what forward returned
   const void* grad_out = nullptr;
   Strides grad_out_strides;
-  float* delta = nullptr;      ///< work space, laid out as lse: D_i = sum_d dO_id O_id
-  void *grad_q = nullptr, *grad_k = nullptr, *grad_v = nullptr;  ///< of `dtype`; grad_k, grad_v as k and v (kv_heads)
+  float* delta = nullptr;  ///< work space, laid out as lse: D_i = sum_d dO_id O_id
+  void *grad_q = nullptr, *grad_k = nullptr,
+       *grad_v = nullptr;  ///< of `dtype`; grad_k, grad_v as k and v (kv_heads)
   Strides grad_q_strides, grad_k_strides, grad_v_strides;
-  float* grad_bias = nullptr;  ///< float32, contiguous, of the bias' own (unbroadcast) shape; null: not wanted
+  float* grad_bias =
+      nullptr;  ///< float32, contiguous, of the bias' own (unbroadcast) shape; null: not wanted
   int64_t grad_bias_sizes[4] = {1, 1, 1, 1};
-  bool deterministic = true;   ///< false: allowed to add dQ by atomics
+  bool deterministic = true;  ///< false: allowed to add dQ by atomics
 };
 
 }  // namespace gen::ops::flash

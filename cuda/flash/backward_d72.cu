@@ -1,0 +1,8 @@
+#include "flash/backward_kernel.cuh"
+
+namespace gen::flash {
+
+template int launch_key_grads<72, false>(const GradArguments&, int64_t, cudaStream_t);
+template int launch_query_grads<72, false>(const GradArguments&, int64_t, cudaStream_t);
+
+}  // namespace gen::flash

@@ -1,0 +1,8 @@
+#include "flash/forward_kernel.cuh"
+
+namespace gen::flash {
+
+template int launch_forward<256, false>(const ForwardArguments&, int64_t, cudaStream_t);
+template int launch_forward<256, true>(const ForwardArguments&, int64_t, cudaStream_t);
+
+}  // namespace gen::flash

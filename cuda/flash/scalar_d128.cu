@@ -1,0 +1,10 @@
+#include "flash/scalar_kernel.cuh"
+
+namespace gen::flash {
+
+template int launch_scalar_forward<128>(const ForwardArguments&, int64_t, cudaStream_t);
+template int launch_scalar_grads<128>(const GradArguments&, int64_t, const Order&, int64_t, const Order&,
+                                      cudaStream_t);
+template int launch_bias_grads<128>(const BiasGradArguments&, int64_t, cudaStream_t);
+
+}  // namespace gen::flash
