@@ -15,6 +15,7 @@
 #include "gen/config/load.h"
 #include "gen/core/nearest.h"
 #include "gen/core/units.h"
+#include "gen/diffusion/sampler.h"
 #include "gen/io/run_dir.h"
 #include "gen/train/trainer.h"
 
@@ -71,15 +72,25 @@ std::optional<std::vector<int64_t>> labels_of(const std::vector<int64_t>& given,
   return labels;
 }
 
+// What draws: the sampler asked for, else the model's own; absent where a model or a mode has none.
+Component sampler_of(const LoadedRun& loaded, const std::string& mode) {
+  if (mode != "prior") return {};
+  Component sampler =
+      loaded.experiment.sample.sampler ? loaded.experiment.sample.sampler : loaded.model->default_sampler();
+  if (sampler) samplers().resolve(sampler);
+  return sampler;
+}
+
 // What sample.json and every PNG say of where the samples came from.
-Json provenance(const LoadedRun& loaded, const RunDir& folder, uint64_t seed) {
+Json provenance(const LoadedRun& loaded, const RunDir& folder, const std::string& mode, uint64_t seed) {
   const Json record = read_json(folder.run());
   return {{"run", folder.path().string()},
           {"config_hash", record.value("config_hash", "")},
           {"checkpoint_step", loaded.step},
           {"weights", loaded.ema ? "ema" : "raw"},
           {"seed", seed},
-          {"sampler", dump(loaded.experiment.sample.sampler)},
+          {"sampler", dump(sampler_of(loaded, mode))},
+          {"precision", dump(loaded.experiment.sample)["precision"]},
           {"temperature", loaded.experiment.sample.temperature}};
 }
 
@@ -156,7 +167,7 @@ ExitCode run(const Flags& flags) {
   const auto seed = static_cast<uint64_t>(flags.seed.value_or(loaded.experiment.seed));
   const std::filesystem::path out = flags.out.empty() ? folder.samples() : std::filesystem::path(flags.out);
 
-  Json document = provenance(loaded, folder, seed);
+  Json document = provenance(loaded, folder, flags.mode, seed);
   SampleWriter writer(out, flags.format, loaded.data.kind, png_text(document));
   const bool from_prior = flags.mode == "prior";
   const int64_t evaluations = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : 1;

@@ -308,7 +308,7 @@ TEST_P(ModelContract, CapabilitiesAnswerForEachExample) {
   }
   if (auto* variational = model->variational()) {
     const auto terms = variational->elbo_terms(batch, rng);
-    ASSERT_EQ(terms.size(), 3U);
+    ASSERT_GE(terms.size(), 3U);
     for (const auto& [name, value] : terms) {
       EXPECT_EQ(value.sizes(), each) << name;
       EXPECT_TRUE(value.isfinite().all().item<bool>()) << name;
@@ -326,7 +326,7 @@ TEST_P(ModelContract, CapabilitiesAnswerForEachExample) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ModelContract, testing::ValuesIn(model_cases()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace gen
