@@ -29,7 +29,7 @@ constexpr const char* kExamples =
   gen sample --run runs/diffusion-shapes --label 2       where the model is conditional on a class
   gen sample --run runs/flow-toy2d --format npy --count 10000
   gen sample --run runs/vae-shapes --mode interpolate    between held-out examples; reconstruct: beside them
-sample i depends on the seed and i alone: the same for every --count and, but for rounding, --batch-size
+sample i depends on the seed and i alone: on a CPU the same bits for every --count and --batch-size
 )";
 
 struct Flags : SharedFlags {
@@ -197,7 +197,8 @@ void add_sample(CLI::App& app, Action& action) {
   verb->add_option("--count", flags->count, "samples to draw; default: sample.count")
       ->option_text("N")
       ->check(whole_number(1));
-  verb->add_option("--batch-size", flags->batch_size, "samples at once; changes speed, not samples")
+  verb->add_option("--batch-size", flags->batch_size,
+                   "samples at once; changes speed, on a CPU not a bit of the samples")
       ->option_text("N")
       ->check(whole_number(1));
   verb->add_option("--out", flags->out, "where to write; default: RUN/samples")->option_text("FOLDER");

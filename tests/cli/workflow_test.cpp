@@ -85,6 +85,15 @@ TEST_F(Workflow, AFolderWithARunIsRefusedUnlessToldHow) {
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
 }
 
+TEST_F(Workflow, AnOverwriteThatCannotBeginLeavesTheRun) {
+  const Json before = json_of({"inspect", run("toy"), "--json"});
+  const auto refused =
+      run_gen({"train", "--config", *folder / "toy.json", "--run-dir", run("toy"), "--overwrite", "--quiet",
+               "--set", R"(eval.metrics=[{"type": "reconstruction"}])"});
+  EXPECT_EQ(refused.exit_code, 2) << refused.err;
+  EXPECT_EQ(json_of({"inspect", run("toy"), "--json"}), before);
+}
+
 TEST_F(Workflow, SamplesDoNotDependOnTheBatchSize) {
   const auto one = *folder / "one", three = *folder / "three";
   for (const auto& [out, batch] : {std::pair{one, "1"}, std::pair{three, "3"}}) {
