@@ -19,7 +19,7 @@ cat <<EOF
 
 The picture:  $PWD/$run/samples/grid.png
 Try next:
-  $gen eval --run $run                          # its scores
+  $gen eval --run $run --limit 500              # its scores; why this bound is far off: src/models/diffusion/README.md
   $gen sample --run $run --seed 1 --count 16    # other samples
   $gen list                                     # everything there is
   $gen describe model diffusion                 # the options of one type

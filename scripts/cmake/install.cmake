@@ -1,10 +1,51 @@
-# `cmake --install` gives a tree that runs: bin/gen, lib/libgen.so (and libgen_cuda.so), configs, headers.
+# `cmake --install build/release --prefix DIR` gives a tree that runs by itself and may be moved: bin/gen, lib/libgen.so (and
+# libgen_cuda.so), headers, configs, and LibTorch in lib/gen, laid out as in its wheel.
+#   GEN_INSTALL_TORCH=cpu   what a CPU needs: libtorch_cpu, libc10, libgomp and the two CUDA libraries that libtorch_cpu links
+#   GEN_INSTALL_TORCH=all   every library of LibTorch and of its nvidia packages
+#   GEN_INSTALL_TORCH=none  nothing: gen then loads LibTorch from where it was at build time
 include(GNUInstallDirs)
-set(_origin "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
-set_target_properties(gen_binary libgen PROPERTIES INSTALL_RPATH "${_origin};${Torch_ROOT_DIR}/lib")
+set(GEN_INSTALL_TORCH cpu CACHE STRING "LibTorch's part of `cmake --install`: cpu, all or none")
+set_property(CACHE GEN_INSTALL_TORCH PROPERTY STRINGS cpu all none)
+if(NOT GEN_INSTALL_TORCH MATCHES "^(cpu|all|none)$")
+  message(FATAL_ERROR "GEN_INSTALL_TORCH: expected cpu, all or none, got \"${GEN_INSTALL_TORCH}\"")
+endif()
+
+set(_torch_dir ${CMAKE_INSTALL_LIBDIR}/gen/torch/lib)
+if(GEN_INSTALL_TORCH STREQUAL none)
+  set(_torch_rpath ${Torch_ROOT_DIR}/lib)
+else()
+  set(_torch_rpath "$ORIGIN/../${_torch_dir}")
+endif()
+set_target_properties(gen_binary libgen PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${_torch_rpath}")
 install(TARGETS gen_binary libgen RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/gen DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs DESTINATION ${CMAKE_INSTALL_DATADIR}/gen)
 if(TARGET gen_cuda)
   install(TARGETS gen_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
+
+# Copied as files, whatever links lie on the way to them.
+function(gen_install_library file destination)
+  get_filename_component(name ${file} NAME)
+  file(REAL_PATH ${file} real)
+  install(PROGRAMS ${real} DESTINATION ${destination} RENAME ${name})
+endfunction()
+
+if(GEN_INSTALL_TORCH STREQUAL cpu)
+  foreach(library ${Torch_CPU_LIBRARY} ${Torch_C10_LIBRARY} ${Torch_OMP_LIBRARY})
+    gen_install_library(${library} ${_torch_dir})
+  endforeach()
+  set(_nvidia cu13/lib/libcudart.so.13 cu13/lib/libcupti.so.13)
+elseif(GEN_INSTALL_TORCH STREQUAL all)
+  file(GLOB _libraries ${Torch_ROOT_DIR}/lib/*.so*)
+  foreach(library ${_libraries})
+    gen_install_library(${library} ${_torch_dir})
+  endforeach()
+  file(GLOB _nvidia RELATIVE ${Torch_ROOT_DIR}/../nvidia ${Torch_ROOT_DIR}/../nvidia/*/lib/*.so*)
+endif()
+foreach(library ${_nvidia})
+  if(EXISTS ${Torch_ROOT_DIR}/../nvidia/${library})
+    get_filename_component(_folder ${library} DIRECTORY)
+    gen_install_library(${Torch_ROOT_DIR}/../nvidia/${library} ${CMAKE_INSTALL_LIBDIR}/gen/nvidia/${_folder})
+  endif()
+endforeach()

@@ -58,11 +58,10 @@ std::vector<std::unique_ptr<Metric>> chosen_metrics(LoadedRun& loaded) {
 }
 
 // Batch b draws from its own stream, so that a score depends on the seed and the batch size alone.
-int64_t score(LoadedRun& loaded, const Dataset& data, std::vector<std::unique_ptr<Metric>>& chosen,
-              bool quiet) {
+void score(LoadedRun& loaded, const Dataset& data, int64_t examples,
+           std::vector<std::unique_ptr<Metric>>& chosen, bool quiet) {
   const torch::NoGradGuard no_grad;
   const auto& options = loaded.experiment.eval;
-  const int64_t examples = options.limit > 0 ? std::min(options.limit, data.size()) : data.size();
   const auto seed = static_cast<uint64_t>(loaded.experiment.seed);
   ProgressLine progress(quiet);
   for (int64_t first = 0; first < examples; first += options.batch_size) {
@@ -75,7 +74,6 @@ int64_t score(LoadedRun& loaded, const Dataset& data, std::vector<std::unique_pt
       metric->update(*loaded.model, batch, rng);
     }
   }
-  return examples;
 }
 
 std::string words(const Json& protocol) {
@@ -87,10 +85,12 @@ std::string words(const Json& protocol) {
 }
 
 void print_text(const Json& document) {
+  const auto examples = document["examples"].get<int64_t>(), all = document["split_examples"].get<int64_t>();
   fmt::print("{}: {} split, {} examples, {} weights of step {}, seed {}\n\n",
              document["run"].get<std::string>(), document["split"].get<std::string>(),
-             document["examples"].get<int64_t>(), document["weights"].get<std::string>(),
-             document["checkpoint_step"].get<int64_t>(), document["seed"].get<int64_t>());
+             examples < all ? fmt::format("the first {} of {}", examples, all) : fmt::format("{}", all),
+             document["weights"].get<std::string>(), document["checkpoint_step"].get<int64_t>(),
+             document["seed"].get<int64_t>());
   std::vector<std::vector<std::string>> rows;
   for (const auto& result : document["results"]) {
     const auto number = [&](const char* key) {
@@ -110,6 +110,17 @@ Json finite_or_text(double value) {
   return std::isfinite(value) ? Json(value) : Json(fmt::format("{}", value));
 }
 
+// A result of less than the whole has a name of its own, so that it never takes the place of the whole one's:
+// test.json, test-first-500.json, test-raw.json, test-first-500-nll.json, ...
+std::string file_name(const Json& document, const Flags& flags) {
+  std::string name = document["split"].get<std::string>();
+  if (document["examples"] < document["split_examples"])
+    name += fmt::format("-first-{}", document["examples"].get<int64_t>());
+  if (flags.raw) name += "-raw";
+  for (const auto& metric : flags.metrics) name += "-" + metric;
+  return name + ".json";
+}
+
 void write_scores(const std::filesystem::path& file, const Json& document) {
   std::error_code error;
   std::filesystem::create_directories(file.parent_path(), error);
@@ -126,11 +137,14 @@ ExitCode run(const Flags& flags) {
   if (flags.seed) loaded.experiment.seed = *flags.seed;
   auto chosen = chosen_metrics(loaded);
   const auto data = open_split(loaded);
-  const int64_t examples = score(loaded, *data, chosen, flags.quiet);
+  const int64_t limit = loaded.experiment.eval.limit;
+  const int64_t examples = limit > 0 ? std::min(limit, data->size()) : data->size();
+  score(loaded, *data, examples, chosen, flags.quiet);
 
   Json document = {{"run", folder.path().string()},
                    {"split", loaded.experiment.eval.split},
                    {"examples", examples},
+                   {"split_examples", data->size()},
                    {"weights", loaded.ema ? "ema" : "raw"},
                    {"checkpoint_step", loaded.step},
                    {"seed", loaded.experiment.seed},
@@ -149,7 +163,7 @@ ExitCode run(const Flags& flags) {
     fmt::print("{}\n", document.dump(2));
   else
     print_text(document);
-  const auto file = folder.eval() / (loaded.experiment.eval.split + ".json");
+  const auto file = folder.eval() / file_name(document, flags);
   write_scores(file, document);
   if (!flags.json) fmt::print("\nwritten to {}\n", file.string());
   return ExitCode::ok;
@@ -167,7 +181,7 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("--metric", flags->metrics, "only this score (gen list metric); repeatable")
       ->option_text("TYPE")
       ->allow_extra_args(false);
-  verb->add_option("--limit", flags->limit, "examples at most; 0: all")
+  verb->add_option("--limit", flags->limit, "only the first N examples, into a file of their own; 0: all")
       ->option_text("N")
       ->check(whole_number(0));
   verb->add_option("--batch-size", flags->batch_size, "examples at once")

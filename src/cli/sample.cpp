@@ -15,6 +15,7 @@
 #include "gen/config/load.h"
 #include "gen/core/nearest.h"
 #include "gen/core/units.h"
+#include "gen/diffusion/sampler.h"
 #include "gen/io/run_dir.h"
 #include "gen/train/trainer.h"
 
@@ -28,7 +29,7 @@ constexpr const char* kExamples =
   gen sample --run runs/diffusion-shapes --label 2       where the model is conditional on a class
   gen sample --run runs/flow-toy2d --format npy --count 10000
   gen sample --run runs/vae-shapes --mode interpolate    between held-out examples; reconstruct: beside them
-sample i depends on the seed and i alone: the same for every --count and, but for rounding, --batch-size
+sample i depends on the seed and i alone: on a CPU the same bits for every --count and --batch-size
 )";
 
 struct Flags : SharedFlags {
@@ -71,15 +72,25 @@ std::optional<std::vector<int64_t>> labels_of(const std::vector<int64_t>& given,
   return labels;
 }
 
+// What draws: the sampler asked for, else the model's own; absent where a model or a mode has none.
+Component sampler_of(const LoadedRun& loaded, const std::string& mode) {
+  if (mode != "prior") return {};
+  Component sampler =
+      loaded.experiment.sample.sampler ? loaded.experiment.sample.sampler : loaded.model->default_sampler();
+  if (sampler) samplers().resolve(sampler);
+  return sampler;
+}
+
 // What sample.json and every PNG say of where the samples came from.
-Json provenance(const LoadedRun& loaded, const RunDir& folder, uint64_t seed) {
+Json provenance(const LoadedRun& loaded, const RunDir& folder, const std::string& mode, uint64_t seed) {
   const Json record = read_json(folder.run());
   return {{"run", folder.path().string()},
           {"config_hash", record.value("config_hash", "")},
           {"checkpoint_step", loaded.step},
           {"weights", loaded.ema ? "ema" : "raw"},
           {"seed", seed},
-          {"sampler", dump(loaded.experiment.sample.sampler)},
+          {"sampler", dump(sampler_of(loaded, mode))},
+          {"precision", dump(loaded.experiment.sample)["precision"]},
           {"temperature", loaded.experiment.sample.temperature}};
 }
 
@@ -156,7 +167,7 @@ ExitCode run(const Flags& flags) {
   const auto seed = static_cast<uint64_t>(flags.seed.value_or(loaded.experiment.seed));
   const std::filesystem::path out = flags.out.empty() ? folder.samples() : std::filesystem::path(flags.out);
 
-  Json document = provenance(loaded, folder, seed);
+  Json document = provenance(loaded, folder, flags.mode, seed);
   SampleWriter writer(out, flags.format, loaded.data.kind, png_text(document));
   const bool from_prior = flags.mode == "prior";
   const int64_t evaluations = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : 1;
@@ -186,7 +197,8 @@ void add_sample(CLI::App& app, Action& action) {
   verb->add_option("--count", flags->count, "samples to draw; default: sample.count")
       ->option_text("N")
       ->check(whole_number(1));
-  verb->add_option("--batch-size", flags->batch_size, "samples at once; changes speed, not samples")
+  verb->add_option("--batch-size", flags->batch_size,
+                   "samples at once; changes speed, on a CPU not a bit of the samples")
       ->option_text("N")
       ->check(whole_number(1));
   verb->add_option("--out", flags->out, "where to write; default: RUN/samples")->option_text("FOLDER");

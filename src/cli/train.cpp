@@ -85,6 +85,8 @@ ExitCode run(const Flags& flags) {
   const auto folder = flags.run_dir.empty() ? std::filesystem::path("runs") / experiment.name
                                             : std::filesystem::path(flags.run_dir);
   const auto mode = flags.resume ? RunMode::resume : flags.overwrite ? RunMode::overwrite : RunMode::create;
+  // What cannot begin must not cost the run that is there.
+  if (flags.overwrite && std::filesystem::exists(folder / "config.json")) dry_run(experiment);
   const auto opened = RunDir::open_for_training(folder, mode);
   const TrainResult result = train(experiment, opened);
   print_result(result, opened, flags);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gen/core/check.h"
+#include "gen/nn/row_wise.h"
 #include "gen/ops/group_norm_silu.h"
 
 namespace gen {
@@ -56,12 +57,15 @@ Linear::Linear(int64_t in, int64_t out) {
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
-  return packed_weight_.defined() ? at::linear(x, packed_weight_, packed_bias_) : at::linear(x, weight, bias);
+  return packed_weight_.defined() ? row_wise::linear(x, packed_weight_, packed_bias_)
+                                  : row_wise::linear(x, weight, bias);
 }
 
 void Linear::pack(at::ScalarType dtype) {
-  packed_weight_ = weight.detach().to(dtype);
-  packed_bias_ = bias.detach().to(dtype);
+  // On a CPU the values of `dtype` are kept as float32, which row_wise::linear computes in.
+  const auto kept = weight.is_cpu() ? at::kFloat : dtype;
+  packed_weight_ = weight.detach().to(dtype).to(kept);
+  packed_bias_ = bias.detach().to(dtype).to(kept);
 }
 
 void Linear::unpack() { packed_weight_ = packed_bias_ = at::Tensor(); }
@@ -74,15 +78,15 @@ Conv2d::Conv2d(int64_t in, int64_t out, Conv2dOptions options) : options_(option
 
 at::Tensor Conv2d::forward(const at::Tensor& x) const {
   if (packed_weight_.defined()) return convolve_packed(x, 0, packed_bias_);
-  return at::conv2d(x, weight, bias, options_.stride, options_.padding);
+  return row_wise::conv2d(x, weight, bias, options_.stride, options_.padding);
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x, const at::Tensor& skip) const {
   const int64_t first = x.size(1);
   if (packed_weight_.defined())
     return convolve_packed(x, 0, packed_bias_).add_(convolve_packed(skip, first, {}));
-  auto y = at::conv2d(x, weight.slice(1, 0, first), bias, options_.stride, options_.padding);
-  return y.add_(at::conv2d(skip, weight.slice(1, first), {}, options_.stride, options_.padding));
+  auto y = row_wise::conv2d(x, weight.slice(1, 0, first), bias, options_.stride, options_.padding);
+  return y.add_(row_wise::conv2d(skip, weight.slice(1, first), {}, options_.stride, options_.padding));
 }
 
 at::Tensor Conv2d::convolve_packed(const at::Tensor& x, int64_t first_channel,
@@ -126,9 +130,9 @@ at::Tensor GroupNorm::modulated(const at::Tensor& x, const at::Tensor& scale, co
 }
 
 at::Tensor activate(const at::Tensor& x, const std::string& name) {
-  if (name == "silu" || name == "swish") return at::silu(x);
-  if (name == "mish") return at::mish(x);
-  if (name == "gelu") return at::gelu(x);
+  if (name == "silu" || name == "swish") return row_wise::silu(x);
+  if (name == "mish") return row_wise::mish(x);
+  if (name == "gelu") return row_wise::gelu(x);
   GEN_CHECK(name == "relu", "unknown activation {}", name);
   return at::relu(x);
 }

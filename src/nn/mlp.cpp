@@ -6,6 +6,7 @@
 #include "gen/config/load.h"
 #include "gen/config/options.h"
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 
 namespace gen {
 
@@ -55,13 +56,13 @@ at::Tensor Mlp::forward(const at::Tensor& sample, const at::Tensor& timestep,
   auto time = time_embedding_->forward(
       time_proj_->forward(timestep.reshape({-1}).expand({B})).to(sample.scalar_type()));
   if (class_embedding_) time = time + at::embedding(class_embedding_->weight, class_labels);
-  time = at::silu(time);                                // [B, hidden]
+  time = row_wise::silu(time);                          // [B, hidden]
   auto h = proj_in_->forward(sample.reshape({B, -1}));  // [B, hidden]
   for (const auto& block : blocks_) {
-    const auto inner = block.linear_1->forward(at::silu(h)) + block.time_emb_proj->forward(time);
-    h = h + block.linear_2->forward(at::silu(inner));
+    const auto inner = block.linear_1->forward(row_wise::silu(h)) + block.time_emb_proj->forward(time);
+    h = h + block.linear_2->forward(row_wise::silu(inner));
   }
-  return proj_out_->forward(at::silu(h)).view(sample.sizes());
+  return proj_out_->forward(row_wise::silu(h)).view(sample.sizes());
 }
 
 Json Mlp::ecosystem_config() const {

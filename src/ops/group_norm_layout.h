@@ -62,15 +62,15 @@ struct Parts {
 };
 
 /// first(unit, slice, begin, end) on slices of a unit's pixels, then middle(unit) once, then last(unit,
-/// begin, end) on the slices again. A unit is cut only where there are fewer units than threads.
+/// begin, end) on its pixels. The slices of a unit go to several threads only where there are fewer units than threads.
 template <class First, class Middle, class Last>
 void in_three_stages(const Layout& l, int64_t slices, First first, Middle middle, Last last) {
   const int64_t size = (l.pixels + slices - 1) / slices;
   const auto end = [&](int64_t slice) { return std::min(l.pixels, (slice + 1) * size); };
-  if (slices == 1) {
+  if (slices == 1 || l.units() >= at::get_num_threads()) {
     parallel_for(0, l.units(), 1, [&](int64_t begin, int64_t stop) {
       for (int64_t unit = begin; unit < stop; ++unit) {
-        first(unit, 0, 0, l.pixels);
+        for (int64_t slice = 0; slice < slices; ++slice) first(unit, slice, slice * size, end(slice));
         middle(unit);
         last(unit, 0, l.pixels);
       }
@@ -87,11 +87,11 @@ void in_three_stages(const Layout& l, int64_t slices, First first, Middle middle
   each_slice([&](int64_t unit, int64_t slice) { last(unit, slice * size, end(slice)); });
 }
 
+/// A function of the image's size alone: slices are summed apart, so their number decides the last bit of a norm, which
+/// must depend neither on the batch nor on the threads.
 inline int64_t slices_of(const Layout& l) {
-  constexpr int64_t kLeast = 64;  // pixels that are worth a thread of their own
-  const int64_t threads = at::get_num_threads();
-  if (!l.channels_last || l.units() >= threads) return 1;
-  return std::clamp<int64_t>(threads / l.units(), 1, std::max<int64_t>(1, l.pixels / kLeast));
+  constexpr int64_t kLeast = 256, kMost = 64;  // pixels of a slice, slices
+  return l.channels_last ? std::clamp<int64_t>(l.pixels / kLeast, 1, kMost) : 1;
 }
 
 /// Pixels summed in float before the sum goes on in double.

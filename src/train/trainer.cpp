@@ -9,6 +9,7 @@
 #include "gen/core/signals.h"
 #include "gen/core/units.h"
 #include "gen/data/loader.h"
+#include "gen/io/checkpoint.h"
 #include "train/gradients.h"
 #include "train/hooks.h"
 #include "train/non_finite.h"
@@ -134,8 +135,8 @@ void initialize(const ExperimentOptions& experiment, Session& session) {
   session.start_average(experiment.train);
 }
 
-void start(const ExperimentOptions& experiment, Session& session, Checkpointer& checkpoints,
-           Progress& progress) {
+void start(const RunDir& run, const ExperimentOptions& experiment, Session& session,
+           Checkpointer& checkpoints, Progress& progress) {
   int64_t parameters = 0;
   for (const auto& [name, count] : parameter_counts(session.model->module())) parameters += count;
   log::info("{}: {} parameters on {} with {} threads, {} training examples", experiment.name,
@@ -147,6 +148,9 @@ void start(const ExperimentOptions& experiment, Session& session, Checkpointer& 
                   : "");
     return;
   }
+  if (!list_checkpoints(run.checkpoints()).empty())
+    log::warning("{}: none of its checkpoints is whole: training begins at step 0 again",
+                 run.checkpoints().string());
   initialize(experiment, session);
   // Where a rollback at an early step would go.
   if (experiment.train.nan_policy == NanPolicy::rollback) checkpoints.save(progress, /*last=*/false);
@@ -159,7 +163,7 @@ TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run
   run.set_status("running");
   Checkpointer checkpoints(run, experiment, session);
   Progress progress;
-  start(experiment, session, checkpoints, progress);
+  start(run, experiment, session, checkpoints, progress);
   Hooks hooks(run, experiment, session, checkpoints, progress);
   run_steps(experiment, session, checkpoints, progress, hooks);
 

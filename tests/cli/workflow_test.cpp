@@ -85,6 +85,15 @@ TEST_F(Workflow, AFolderWithARunIsRefusedUnlessToldHow) {
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
 }
 
+TEST_F(Workflow, AnOverwriteThatCannotBeginLeavesTheRun) {
+  const Json before = json_of({"inspect", run("toy"), "--json"});
+  const auto refused =
+      run_gen({"train", "--config", *folder / "toy.json", "--run-dir", run("toy"), "--overwrite", "--quiet",
+               "--set", R"(eval.metrics=[{"type": "reconstruction"}])"});
+  EXPECT_EQ(refused.exit_code, 2) << refused.err;
+  EXPECT_EQ(json_of({"inspect", run("toy"), "--json"}), before);
+}
+
 TEST_F(Workflow, SamplesDoNotDependOnTheBatchSize) {
   const auto one = *folder / "one", three = *folder / "three";
   for (const auto& [out, batch] : {std::pair{one, "1"}, std::pair{three, "3"}}) {
@@ -137,11 +146,59 @@ TEST_F(Workflow, EvalPrintsAndKeepsItsProtocol) {
   EXPECT_EQ(toy["split"], "test");
   ASSERT_FALSE(toy["results"].empty());
   EXPECT_TRUE(toy["results"][0]["protocol"].is_object());
-  EXPECT_EQ(Json::parse(read_text(run("toy") + "/eval/test.json")), toy);
+  EXPECT_EQ(toy["split_examples"], 64);
+  EXPECT_EQ(Json::parse(read_text(run("toy") + "/eval/test-first-32.json")), toy);
   const auto text = run_gen({"eval", "--run", run("shapes"), "--split", "validation", "--quiet"});
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_NE(text.out.find("elbo"), std::string::npos) << text.out;
   EXPECT_TRUE(fs::exists(run("shapes") + "/eval/validation.json"));
+}
+
+TEST_F(Workflow, ScoresOfLessThanTheWholeLeaveTheWholeOnesAlone) {
+  const fs::path eval = fs::path(run("shapes")) / "eval";
+  const Json whole = json_of({"eval", "--run", run("shapes"), "--json", "--quiet"});
+  EXPECT_EQ(whole["examples"], whole["split_examples"]);
+  const std::vector<std::pair<std::vector<std::string>, const char*>> less{
+      {{"--limit", "4"}, "test-first-4.json"},
+      {{"--raw"}, "test-raw.json"},
+      {{"--metric", "elbo"}, "test-elbo.json"},
+      {{"--set", "eval.limit=3", "--raw", "--metric", "elbo", "--metric", "nll"},
+       "test-first-3-raw-elbo-nll.json"}};
+  for (const auto& [flags, file] : less) {
+    std::vector<std::string> arguments{"eval", "--run", run("shapes"), "--json", "--quiet"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    EXPECT_EQ(json_of(arguments), Json::parse(read_text(eval / file))) << file;
+  }
+  EXPECT_EQ(Json::parse(read_text(eval / "test.json")), whole);
+  // As many as there are is the whole.
+  json_of({"eval", "--run", run("shapes"), "--json", "--quiet", "--limit", "1000"});
+  EXPECT_FALSE(fs::exists(eval / "test-first-1000.json"));
+  const auto text = run_gen({"eval", "--run", run("shapes"), "--limit", "4", "--quiet"});
+  EXPECT_NE(text.out.find("test split, the first 4 of 16 examples"), std::string::npos) << text.out;
+}
+
+TEST_F(Workflow, SampleTellsTheSamplerThatTheModelChose) {
+  const auto out = (*folder / "out-default").string();
+  write_text(*folder / "diffusion.json", R"({
+    "model": {"type": "diffusion", "network": {"type": "mlp", "hidden_size": 8, "num_layers": 1},
+              "noise_schedule": {"type": "linear", "num_train_timesteps": 20}},
+    "data": {"type": "toy2d", "num_examples": 64}, "train": {"steps": 1, "batch_size": 8, "sample_count": 0}})");
+  ASSERT_EQ(
+      run_gen({"train", "--config", *folder / "diffusion.json", "--run-dir", run("diffusion"), "--quiet"})
+          .exit_code,
+      0);
+  const std::vector<std::string> sample{"sample", "--run", run("diffusion"), "--count", "2",
+                                        "--out",  out,     "--json"};
+  const Json chosen = json_of(sample);
+  EXPECT_EQ(chosen["sampler"]["type"], "ddim");
+  EXPECT_EQ(chosen["sampler"]["steps"], 20) << "as many as the schedule has";
+  EXPECT_EQ(chosen["sampler"]["eta"], 0.0);
+  EXPECT_EQ(chosen["precision"], "fp32");
+  auto named = sample;
+  named.insert(named.end(), {"--sampler", "ddim", "--steps", "20"});
+  EXPECT_EQ(json_of(named)["sampler"], chosen["sampler"]);
+  EXPECT_TRUE(json_of({"sample", "--run", run("shapes"), "--count", "1", "--out", out, "--json"})["sampler"]
+                  .is_null());
 }
 
 TEST_F(Workflow, AMetricTheModelCannotAnswerIsRefused) {

@@ -171,7 +171,7 @@ TEST_P(BijectorContract, SavedWeightsGiveTheSameMap) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BijectorContract, testing::ValuesIn(cases()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& each) { return each.param.name; });
 
 TEST(BijectorKind, EveryTypeIsUnderContract) {
   for (const auto& type : bijectors().types()) {

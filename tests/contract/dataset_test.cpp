@@ -128,7 +128,9 @@ TEST_P(DatasetContract, OrderIsAFunctionOfThePosition) {
         EXPECT_EQ(batch.indices, same.indices);
         EXPECT_TRUE(torch::equal(batch.x, same.x));
         EXPECT_EQ(batch.captions, same.captions);
-        if (batch.label.defined()) EXPECT_TRUE(torch::equal(batch.label, same.label));
+        if (batch.label.defined()) {
+          EXPECT_TRUE(torch::equal(batch.label, same.label));
+        }
       }
     }
   Loader other(make(), {.batch_size = 7, .seed = 4});
@@ -167,7 +169,7 @@ TEST_P(DatasetContract, ResolvesWithoutItsFilesAndThenAsksForThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Registered, DatasetContract, testing::ValuesIn(datasets().types()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace gen

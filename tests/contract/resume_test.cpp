@@ -100,7 +100,7 @@ TEST_P(Resume, LoadedRunHasTheAveragedWeightsOrTheRawOnes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryModel, Resume, ::testing::ValuesIn(models().types()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace gen

@@ -70,7 +70,9 @@ TEST_P(EverySampler, CallsTheDenoiserAsOftenAsDeclaredAndReportsEachStep) {
   const auto progress = [&](int64_t step, int64_t total) {
     done.push_back(step);
     EXPECT_GE(total, step);
-    if (step == total) EXPECT_EQ(denoise.calls, solver->evaluations(*schedule_));
+    if (step == total) {
+      EXPECT_EQ(denoise.calls, solver->evaluations(*schedule_));
+    }
   };
   solver->run(denoise, *schedule_, rng.normal({3}), row_noise(rng), progress);
   EXPECT_EQ(denoise.calls, solver->evaluations(*schedule_));
@@ -99,7 +101,7 @@ TEST_P(EverySampler, LeavesItsInputAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Registered, EverySampler, testing::ValuesIn(samplers().types()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& each) { return each.param; });
 
 // The probability-flow ODE carries N(0, 1)-like noise to data along straight quantiles, so its end is known
 // exactly.

@@ -50,7 +50,7 @@ struct FieldDoc {
 std::vector<FieldDoc> describe_options(const std::function<void(OptionVisitor&)>& visit);
 
 template <class T>
-std::vector<FieldDoc> describe(T options = {}) {
+std::vector<FieldDoc> describe(T options = T()) {
   return describe_options([&](OptionVisitor& v) { options.visit(v); });
 }
 

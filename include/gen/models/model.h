@@ -74,7 +74,8 @@ class Likelihood {
 class Variational {
  public:
   virtual ~Variational() = default;
-  /// [B] nats each: "elbo", "reconstruction" (log p(x|z)), "kl", with one posterior draw.
+  /// [B] nats each: "elbo", "reconstruction" (log p(x|z)), "kl", with one posterior draw; then, where a model has them,
+  /// parts of these.
   virtual std::vector<std::pair<std::string, at::Tensor>> elbo_terms(const Batch& batch, Rng& rng) = 0;
 };
 
@@ -94,6 +95,9 @@ class Model {
   virtual torch::nn::Module& module() = 0;
   virtual LossTerms loss(const Batch& batch, const StepContext& context) = 0;
   virtual Samples sample(const SampleRequest& request) = 0;
+  /// What sample() walks with where the request names no sampler; absent for models that sample in one pass, which take
+  /// none.
+  virtual Component default_sampler() const { return {}; }
   /// Data-dependent initialisation, once, before the first step of a new run.
   virtual void initialize(const Batch&) {}
   /// Runs the network on named tensors (`gen forward`). Throws ConfigError naming the inputs it expects.

@@ -1,5 +1,6 @@
 #include "models/diffusion/model.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "gen/core/check.h"
@@ -153,6 +154,8 @@ DiffusionModel::Bound DiffusionModel::bound(const Batch& batch, int64_t times, R
       decoder_log_prob(x0, denoised(torch::zeros({batch.size()}, at::kLong).to(x0.device())),
                        decoder_deviation(*noise_schedule_), images ? data_.levels : 0);
   result.kl = prior_kl(x0, *noise_schedule_);
+  result.kl_low_noise = at::zeros_like(result.kl);
+  const int64_t last_low_noise = std::max<int64_t>(1, last / 100);
   const auto probabilities = time_probabilities(*noise_schedule_);
   const auto ends = probabilities.cumsum(0);  // of each time's share of [0, 1)
   const auto weights = (kl_weights(*noise_schedule_) / probabilities.clamp_min(1e-300)).to(x0.scalar_type());
@@ -162,7 +165,9 @@ DiffusionModel::Bound DiffusionModel::bound(const Batch& batch, int64_t times, R
                       static_cast<double>(times);
     const auto t = at::searchsorted(ends, part, /*out_int32=*/false, /*right=*/true).clamp(1, last);
     const auto error = (x0 - denoised(t.to(x0.device()))).square().flatten(1).sum(1);
-    result.kl = result.kl + weights.index_select(0, t).to(x0.device()) * error / static_cast<double>(times);
+    const auto term = weights.index_select(0, t).to(x0.device()) * error / static_cast<double>(times);
+    result.kl = result.kl + term;
+    result.kl_low_noise = result.kl_low_noise + term * t.le(last_low_noise).to(term.options());
   }
   return result;
 }
@@ -172,16 +177,28 @@ Likelihood::Result DiffusionModel::log_likelihood(const Batch& batch, const Opti
   return {.log_prob = terms.reconstruction - terms.kl,
           .exact = false,
           .bits_offset = has_bits_per_dim() ? std::optional(0.0) : std::nullopt,
-          .protocol = fmt::format(
-              "variational bound (Ho et al. 2020, eq. 5), its {} KL terms estimated at {} random time{}",
-              noise_schedule_->num_timesteps() - 1, options.importance_samples,
-              options.importance_samples == 1 ? "" : "s")};
+          .protocol = bound_protocol(options.importance_samples)};
+}
+
+std::string DiffusionModel::bound_protocol(int64_t times) const {
+  auto words =
+      fmt::format("variational bound (Ho et al. 2020, eq. 5), its {} KL terms estimated at {} random time{}",
+                  noise_schedule_->num_timesteps() - 1, times, times == 1 ? "" : "s");
+  if (prediction_type_ == PredictionType::sample && noise_schedule_->num_timesteps() > 1)
+    words += fmt::format(
+        "; a network that predicts the data pays up to {:.0f} nats for each unit of squared error at the "
+        "least "
+        "noisy times, which its training loss hardly sees",
+        kl_weights(*noise_schedule_).max().item<double>());
+  return words;
 }
 
 std::vector<std::pair<std::string, at::Tensor>> DiffusionModel::elbo_terms(const Batch& batch, Rng& rng) {
   const auto terms = bound(batch, /*times=*/1, rng);
-  return {
-      {"elbo", terms.reconstruction - terms.kl}, {"reconstruction", terms.reconstruction}, {"kl", terms.kl}};
+  return {{"elbo", terms.reconstruction - terms.kl},
+          {"reconstruction", terms.reconstruction},
+          {"kl", terms.kl},
+          {"kl_low_noise", terms.kl_low_noise}};
 }
 
 at::Tensor DiffusionModel::draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,
@@ -200,7 +217,7 @@ at::Tensor DiffusionModel::draw(const Sampler& sampler, const at::Tensor& x, con
 Samples DiffusionModel::sample(const SampleRequest& request) {
   const auto labels = labels_for(request);
   SampleRng rng(request.seed, request.first_index, request.count, request.device);
-  const auto sampler = samplers().make(request.sampler ? request.sampler : default_sampler(*noise_schedule_));
+  const auto sampler = samplers().make(request.sampler ? request.sampler : default_sampler());
   const auto x = rng.normal(data_.shape) * request.temperature;  // [N, *shape]
   return {.x = draw(*sampler, x, labels, row_noise(rng), request.progress),
           .label = labels,

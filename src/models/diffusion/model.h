@@ -28,6 +28,7 @@ class DiffusionModel final : public Model, public Likelihood, public Variational
   /// Labels, where the model is conditional and none are given, go through the classes in turn by sample
   /// index.
   Samples sample(const SampleRequest& request) override;
+  Component default_sampler() const override { return gen::default_sampler(*noise_schedule_); }
   /// sample [B, *shape], timestep [] or [B], class_labels [B] where conditional -> out.
   TensorMap forward_named(const TensorMap& inputs) override;
   void prepare_inference(at::ScalarType dtype) override { network_->prepare_inference(dtype); }
@@ -39,7 +40,8 @@ class DiffusionModel final : public Model, public Likelihood, public Variational
   bool has_bits_per_dim() const override { return data_.kind == DataKind::images && data_.levels > 0; }
   /// The variational bound with each example's KL terms estimated at `importance_samples` random times.
   Result log_likelihood(const Batch& batch, const Options& options, Rng& rng) override;
-  /// "reconstruction" is log p(x0 | x_0), "kl" the sum of all other terms, estimated at one random time.
+  /// "reconstruction" is log p(x0 | x_0), "kl" the sum of all other terms, estimated at one random time; "kl_low_noise"
+  /// the part of it at the least noisy hundredth of the times.
   std::vector<std::pair<std::string, at::Tensor>> elbo_terms(const Batch& batch, Rng& rng) override;
 
   /// The scalar loss for clean data x0 [B, *shape] in the model's range, labels [B] or undefined, times t [B]
@@ -51,10 +53,12 @@ class DiffusionModel final : public Model, public Likelihood, public Variational
                   const NoiseSource& noise, const StepProgress& progress);
 
  private:
-  /// The terms of the variational bound (Ho et al. 2020, eq. 5), [B] nats each.
+  /// The terms of the variational bound (Ho et al. 2020, eq. 5), [B] nats each; kl_low_noise is a part of kl.
   struct Bound {
-    at::Tensor reconstruction, kl;
+    at::Tensor reconstruction, kl, kl_low_noise;
   };
+  /// In words: what `times` draws of the bound are, and why it may be far from the samples' looks.
+  std::string bound_protocol(int64_t times) const;
   Bound bound(const Batch& batch, int64_t times, Rng& rng);
   /// The batch in the model's range: [-1, 1] for images.
   at::Tensor in_range(const Batch& batch) const;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "gen/config/options.h"
+#include "gen/nn/row_wise.h"
 
 namespace gen::flow {
 
@@ -22,7 +23,7 @@ Mapped Logit::forward(const at::Tensor& x, const Condition&) {
 }
 
 Mapped Logit::inverse(const at::Tensor& z, const Condition&) {
-  auto x = (at::sigmoid(z) - alpha_) / (1.0 - 2.0 * alpha_);
+  auto x = (row_wise::sigmoid(z) - alpha_) / (1.0 - 2.0 * alpha_);
   return {x, -log_det(z)};
 }
 

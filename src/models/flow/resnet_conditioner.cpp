@@ -1,12 +1,22 @@
 #include "gen/config/options.h"
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 #include "models/flow/conditioner.h"
 
 namespace gen::flow {
 namespace {
 
-torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
+/// torch's layer, whose examples do not depend on the batch while no gradient is recorded.
+struct RowWiseConv2dImpl : torch::nn::Conv2dImpl {
+  using torch::nn::Conv2dImpl::Conv2dImpl;
+  at::Tensor forward(const at::Tensor& x) {
+    return row_wise::conv2d(x, weight, bias, /*stride=*/1, /*padding=*/weight.size(2) / 2);
+  }
+};
+TORCH_MODULE(RowWiseConv2d);
+
+RowWiseConv2d convolution(int64_t in, int64_t out, int64_t kernel) {
+  return RowWiseConv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
 }
 
 // x + conv_1x1(relu(conv_3x3(relu(x)))): the second kernel is 1 x 1 because the mixing in space is the
@@ -20,7 +30,7 @@ class ResidualBlock : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x) { return x + conv2_(conv1_(at::relu(x)).relu_()); }
 
  private:
-  torch::nn::Conv2d conv1_, conv2_;
+  RowWiseConv2d conv1_, conv2_;
 };
 
 class ResnetConditioner : public Conditioner {
@@ -46,7 +56,7 @@ class ResnetConditioner : public Conditioner {
   }
 
  private:
-  torch::nn::Conv2d conv_in_{nullptr}, conv_out_{nullptr};
+  RowWiseConv2d conv_in_{nullptr}, conv_out_{nullptr};
   torch::nn::Linear context_in_{nullptr};
   std::vector<std::shared_ptr<ResidualBlock>> blocks_;
 };

@@ -3,6 +3,7 @@
 #include "gen/config/options.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 #include "models/vae/observation.h"
 
 namespace gen::vae {
@@ -69,7 +70,7 @@ class Bernoulli final : public ObservationModel {
     // x log s(l) + (1 - x) log s(-l) = x l - softplus(l), finite for every l.
     return sum_example(target * logits - at::softplus(logits));
   }
-  at::Tensor mean(const at::Tensor& logits) const override { return at::sigmoid(logits); }
+  at::Tensor mean(const at::Tensor& logits) const override { return row_wise::sigmoid(logits); }
   at::Tensor initial_output(const at::Tensor& x) const override {
     return at::logit(x.mean(0), 0.01);  // a pixel that is always black in one batch still gets 1 %
   }

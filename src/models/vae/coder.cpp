@@ -5,6 +5,7 @@
 #include "gen/config/options.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 #include "models/vae/activation.h"
 
 namespace gen::vae {
@@ -17,20 +18,22 @@ torch::nn::Functional make_activation(Activation activation) {
     case Activation::leaky_relu:
       return Functional([](const at::Tensor& x) { return at::leaky_relu(x, 0.01); });
     case Activation::elu:
-      return Functional([](const at::Tensor& x) { return at::elu(x); });
+      return Functional([](const at::Tensor& x) { return row_wise::elu(x); });
     case Activation::silu:
-      return Functional([](const at::Tensor& x) { return at::silu(x); });
+      return Functional([](const at::Tensor& x) { return row_wise::silu(x); });
     case Activation::gelu:
-      return Functional([](const at::Tensor& x) { return at::gelu(x); });
+      return Functional([](const at::Tensor& x) { return row_wise::gelu(x); });
     case Activation::tanh:
       return Functional([](const at::Tensor& x) { return at::tanh(x); });
     case Activation::softplus:
-      return Functional([](const at::Tensor& x) { return at::softplus(x); });
+      return Functional([](const at::Tensor& x) { return row_wise::softplus(x); });
   }
   GEN_CHECK(false, "activation {} has no function", static_cast<int>(activation));
 }
 
 namespace {
+
+constexpr int64_t kKernel = 4, kStride = 2, kPadding = 1;  // of every convolution
 
 template <class Layer>
 Layer glorot(Layer layer) {
@@ -39,9 +42,23 @@ Layer glorot(Layer layer) {
   return layer;
 }
 
-torch::nn::Linear linear(int64_t inputs, int64_t outputs) {
-  return glorot(torch::nn::Linear(inputs, outputs));
-}
+/// torch's layer, whose rows do not depend on the batch while no gradient is recorded.
+struct RowWiseLinearImpl : torch::nn::LinearImpl {
+  using torch::nn::LinearImpl::LinearImpl;
+  at::Tensor forward(const at::Tensor& x) { return row_wise::linear(x, weight, bias); }
+};
+TORCH_MODULE(RowWiseLinear);
+
+/// torch's layer, whose examples do not depend on the batch while no gradient is recorded.
+struct RowWiseConvTranspose2dImpl : torch::nn::ConvTranspose2dImpl {
+  using torch::nn::ConvTranspose2dImpl::ConvTranspose2dImpl;
+  at::Tensor forward(const at::Tensor& x) {
+    return row_wise::conv_transpose2d(x, weight, bias, kStride, kPadding, *options.output_padding());
+  }
+};
+TORCH_MODULE(RowWiseConvTranspose2d);
+
+RowWiseLinear linear(int64_t inputs, int64_t outputs) { return glorot(RowWiseLinear(inputs, outputs)); }
 
 struct MlpOptions {
   std::vector<int64_t> hidden_sizes{500, 500};
@@ -82,7 +99,7 @@ class MlpCoder final : public Coder {
  private:
   std::vector<int64_t> out_shape_;
   torch::nn::Sequential layers_{nullptr};
-  torch::nn::Linear output_{nullptr};
+  RowWiseLinear output_{nullptr};
 };
 
 struct ConvOptions {
@@ -133,7 +150,8 @@ class ConvCoder final : public Coder {
   static torch::nn::Sequential encoder(const ConvOptions& options, const Sizes& sizes, int64_t code_dim) {
     torch::nn::Sequential layers;
     for (size_t i = 0; i + 1 < sizes.size(); ++i) {
-      const auto conv = torch::nn::Conv2dOptions(sizes[i][0], sizes[i + 1][0], 4).stride(2).padding(1);
+      const auto conv =
+          torch::nn::Conv2dOptions(sizes[i][0], sizes[i + 1][0], kKernel).stride(kStride).padding(kPadding);
       layers->push_back(glorot(torch::nn::Conv2d(conv)));
       layers->push_back(make_activation(options.activation));
     }
@@ -155,17 +173,17 @@ class ConvCoder final : public Coder {
       const auto [c, h, w] = sizes[i - 1];
       layers->push_back(make_activation(options.activation));
       // The encoder halves rounding down; the padding gives an odd size its last row and column back.
-      output_ = glorot(torch::nn::ConvTranspose2d(torch::nn::ConvTranspose2dOptions(sizes[i][0], c, 4)
-                                                      .stride(2)
-                                                      .padding(1)
-                                                      .output_padding({h % 2, w % 2})));
+      output_ = glorot(RowWiseConvTranspose2d(torch::nn::ConvTranspose2dOptions(sizes[i][0], c, kKernel)
+                                                  .stride(kStride)
+                                                  .padding(kPadding)
+                                                  .output_padding({h % 2, w % 2})));
       layers->push_back(output_);
     }
     return layers;
   }
 
   torch::nn::Sequential layers_{nullptr};
-  torch::nn::ConvTranspose2d output_{nullptr};
+  RowWiseConvTranspose2d output_{nullptr};
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "gen/config/options.h"
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 #include "models/vae/observation.h"
 
 namespace gen::vae {
@@ -89,7 +90,7 @@ class Gaussian final : public ObservationModel {
  private:
   at::Tensor location(const at::Tensor& output) const {
     const auto raw = variance_ == Variance::per_dimension ? output.chunk(2, channel_dim())[0] : output;
-    return images_ ? at::sigmoid(raw) : raw;
+    return images_ ? row_wise::sigmoid(raw) : raw;
   }
   at::Tensor log_stddev(const at::Tensor& output) const {
     switch (variance_) {

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 
 namespace gen {
 
@@ -53,7 +54,7 @@ TimestepEmbedding::TimestepEmbedding(int64_t in, int64_t out) {
 }
 
 at::Tensor TimestepEmbedding::forward(const at::Tensor& x) const {
-  return linear_2_->forward(at::silu(linear_1_->forward(x)));
+  return linear_2_->forward(row_wise::silu(linear_1_->forward(x)));
 }
 
 }  // namespace gen

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 
 namespace gen {
 namespace {
@@ -107,7 +108,7 @@ at::Tensor UNet2d::forward(const at::Tensor& sample, const at::Tensor& timestep,
   auto x = to_channels_last(options_.center_input_sample ? 2 * sample - 1 : sample);
   if (inference_dtype_) x = x.to(*inference_dtype_);
   Flow flow{.h = conv_in_->forward(x),
-            .time = at::silu(embed(t, class_labels, x.scalar_type())),
+            .time = row_wise::silu(embed(t, class_labels, x.scalar_type())),
             .skips = {},
             .image = x};
   flow.skips.push_back(flow.h);

@@ -55,7 +55,7 @@ TEST_P(Toy2d, LabelsAreBalanced) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Toy2d, testing::ValuesIn(kToyNames),
-                         [](const auto& info) { return std::string(info.param.first); });
+                         [](const auto& each) { return std::string(each.param.first); });
 
 /// The entropy of the defaults in nats: ln 32, and the rest by quadrature of the same definitions in Python,
 /// on grids of 300 to 600 cells, the curves as 600 equally spaced Gaussians.

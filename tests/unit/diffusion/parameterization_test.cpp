@@ -32,8 +32,8 @@ TEST_P(EveryPredictionType, TargetLeadsBackToTheCleanData) {
 INSTANTIATE_TEST_SUITE_P(Diffusion, EveryPredictionType,
                          testing::Values(PredictionType::epsilon, PredictionType::sample,
                                          PredictionType::v_prediction),
-                         [](const auto& info) {
-                           return kPredictionTypes[static_cast<size_t>(info.param)].first;
+                         [](const auto& each) {
+                           return kPredictionTypes[static_cast<size_t>(each.param)].first;
                          });
 
 }  // namespace

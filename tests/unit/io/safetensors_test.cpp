@@ -65,8 +65,9 @@ TEST_F(Safetensors, EveryDtypeComesBack) {
     const auto& other = back.at(name);
     EXPECT_EQ(other.scalar_type(), tensor.scalar_type()) << name;
     EXPECT_EQ(other.sizes(), tensor.sizes()) << name;
-    if (tensor.numel() > 0)  // an empty tensor has no address to compare at
+    if (tensor.numel() > 0) {  // an empty tensor has no address to compare at
       EXPECT_EQ(std::memcmp(other.const_data_ptr(), tensor.const_data_ptr(), tensor.nbytes()), 0) << name;
+    }
   }
 }
 

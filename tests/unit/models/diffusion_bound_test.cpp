@@ -111,6 +111,36 @@ TEST(VariationalBound, IsTheClosedFormForNormalDataAndLiesBelowTheTruth) {
   EXPECT_LT(2 * expected, truth);
 }
 
+// A denoiser that is off by the same amount at every time: its KL lies where the weights do.
+class WrongDenoiser final : public DenoisingNetwork {
+ public:
+  at::Tensor forward(const at::Tensor& sample, const at::Tensor&, const at::Tensor&) override {
+    return at::full_like(sample, 0.1);
+  }
+  Json ecosystem_config() const override { return {}; }
+};
+
+TEST(VariationalBound, SaysHowMuchOfItLiesAtTheLeastNoisyTimes) {
+  const auto schedule = test::make_schedule({{"type", "cosine"}});
+  DataSpec points;
+  points.kind = DataKind::points;
+  points.shape = {2};
+  points.levels = 0;
+  DiffusionModel model(points, std::make_shared<WrongDenoiser>(), test::make_schedule({{"type", "cosine"}}),
+                       PredictionType::sample, /*conditional=*/false);
+  Batch batch;
+  batch.x = torch::zeros({20000, 2});
+  Rng rng(4);
+  std::map<std::string, double> mean;
+  for (const auto& [name, value] : model.elbo_terms(batch, rng)) mean[name] = value.mean().item<double>();
+  const auto weights = kl_weights(*schedule);  // of times 0 .. 999; the least noisy hundredth are 1 .. 9
+  const double squared_error = 2 * 0.1 * 0.1;
+  EXPECT_NEAR(mean["kl"] / (weights.sum().item<double>() * squared_error), 1, 0.02);
+  EXPECT_NEAR(mean["kl_low_noise"] / (weights.slice(0, 1, 10).sum().item<double>() * squared_error), 1, 0.02);
+  const auto protocol = model.log_likelihood(batch, {}, rng).protocol;
+  EXPECT_NE(protocol.find("a network that predicts the data pays up to"), std::string::npos) << protocol;
+}
+
 TEST(VariationalBound, CountsBitsOfDiscreteLevelsOnly) {
   DataSpec images;
   images.shape = {1, 8, 8};

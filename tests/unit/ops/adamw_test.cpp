@@ -58,9 +58,10 @@ void expect_step(const std::vector<AdamWTensor>& tensors, const std::vector<Expe
         << what << ", tensor " << i;
     EXPECT_LT(test::max_abs_diff(tensors[i].mean, expected[i].mean), 1e-6) << what << ", tensor " << i;
     EXPECT_LT(test::max_abs_diff(tensors[i].square, expected[i].square), 2e-6) << what << ", tensor " << i;
-    if (tensors[i].average.defined())
+    if (tensors[i].average.defined()) {
       EXPECT_LT(test::max_abs_diff(tensors[i].average, expected[i].average), 1e-6)
           << what << ", tensor " << i;
+    }
   }
 }
 
@@ -117,8 +118,9 @@ TEST(AdamWOp, ResultsDoNotDependOnTheNumberOfThreads) {
   for (size_t i = 0; i < kSizes.size(); ++i)
     for (size_t other = 1; other < found.size(); ++other) {
       EXPECT_TRUE(torch::equal(found[0][i].parameter, found[other][i].parameter)) << i;
-      if (found[0][i].average.defined())
+      if (found[0][i].average.defined()) {
         EXPECT_TRUE(torch::equal(found[0][i].average, found[other][i].average)) << i;
+      }
     }
 }
 

@@ -1,0 +1,97 @@
+#include "gen/nn/row_wise.h"
+
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+#include <numbers>
+
+#include "gen/ops/relu_mlp.h"
+
+namespace gen::row_wise {
+namespace {
+
+bool as_torch(const at::Tensor& x) {
+  return !x.is_cpu() || at::GradMode::is_enabled() || at::autocast::is_autocast_enabled(at::kCPU);
+}
+
+// The functions below are made of operations that compute every element alike, wherever it lies: the four of arithmetic,
+// which are exact, and exp, log1p, expm1, erf and tanh, whose loops have no tail of another kind.
+template <class Formula>
+at::Tensor by_formula(const at::Tensor& x, const Formula& formula) {
+  return formula(x.to(at::kFloat)).to(x.scalar_type());
+}
+
+at::Tensor exp_of_minus(const at::Tensor& x) { return at::neg(x).exp_(); }
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (as_torch(x) || x.dim() == 0 || x.numel() == 0) return at::linear(x, weight, bias);
+  auto sizes = x.sizes().vec();
+  sizes.back() = weight.size(0);
+  // One layer of it is x W^T + b by our own product.
+  const auto y = relu_mlp(x.reshape({-1, x.size(-1)}).to(at::kFloat), {weight}, {bias});
+  return y.to(x.scalar_type()).view(sizes);
+}
+
+at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
+                  int64_t padding) {
+  if (as_torch(x) || !at::globalContext().userEnabledMkldnn() || x.numel() == 0)
+    return at::conv2d(x, weight, bias, stride, padding);
+  // at::conv2d leaves oneDNN for a single small image.
+  return at::mkldnn_convolution(x, weight, bias, {padding, padding}, {stride, stride}, {1, 1}, /*groups=*/1);
+}
+
+at::Tensor conv_transpose2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            int64_t stride, int64_t padding, at::IntArrayRef output_padding) {
+  constexpr int64_t kBlock = 16;  // channels that oneDNN works on at once
+  if (as_torch(x) || x.numel() == 0 || weight.size(1) >= kBlock)
+    return at::conv_transpose2d(x, weight, bias, stride, padding, output_padding);
+  // With fewer channels oneDNN sums in another order for some batches. So: each pixel's kernel by a product, then all of them laid over each
+  // other.
+  const int64_t k = weight.size(2);
+  const auto size = [&](int64_t d) {
+    return (x.size(d + 2) - 1) * stride - 2 * padding + k + output_padding[static_cast<size_t>(d)];
+  };
+  const auto pixels = x.permute({0, 2, 3, 1}).flatten(1, 2);  // [B, H W, in]
+  const auto kernels = weight.flatten(1).t();                 // [out k k, in]
+  const auto columns = linear(pixels, kernels, at::zeros({kernels.size(0)}, x.options())).transpose(1, 2);
+  return at::col2im(columns, {size(0), size(1)}, {k, k}, {1, 1}, {padding, padding}, {stride, stride})
+      .add_(bias.view({1, -1, 1, 1}));
+}
+
+at::Tensor sigmoid(const at::Tensor& x) {
+  if (as_torch(x)) return at::sigmoid(x);
+  return by_formula(x, [](const at::Tensor& y) { return exp_of_minus(y).add_(1).reciprocal_(); });
+}
+
+at::Tensor silu(const at::Tensor& x) {
+  if (as_torch(x)) return at::silu(x);
+  return by_formula(x, [](const at::Tensor& y) { return y / exp_of_minus(y).add_(1); });
+}
+
+at::Tensor gelu(const at::Tensor& x) {
+  if (as_torch(x)) return at::gelu(x);
+  return by_formula(x, [](const at::Tensor& y) {
+    return at::mul(y, 1 / std::numbers::sqrt2).erf_().add_(1).mul_(y).mul_(0.5);
+  });
+}
+
+at::Tensor softplus(const at::Tensor& x) {
+  if (as_torch(x)) return at::softplus(x);
+  // max(x, 0) + log(1 + exp(-|x|)), finite for every x.
+  return by_formula(
+      x, [](const at::Tensor& y) { return exp_of_minus(y.abs()).log1p_().add_(at::clamp_min(y, 0)); });
+}
+
+at::Tensor mish(const at::Tensor& x) {
+  if (as_torch(x)) return at::mish(x);
+  return by_formula(x, [](const at::Tensor& y) { return row_wise::softplus(y).tanh_().mul_(y); });
+}
+
+at::Tensor elu(const at::Tensor& x) {
+  if (as_torch(x)) return at::elu(x);
+  return by_formula(x, [](const at::Tensor& y) { return at::where(y > 0, y, at::clamp_max(y, 0).expm1_()); });
+}
+
+}  // namespace gen::row_wise
