@@ -17,14 +17,15 @@ class Backward {
   Backward(const Problem& p, const BackwardArguments& a, const simd::Kernels& kernels)
       : p_(p),
         a_(a),
+        kernels_(kernels),
         gemm_(*kernels.gemm),
         k_(*kernels.attention),
         scores_(p, kernels),
         all_(sequences(p)),
-        q_(view(p.q, p.q_strides, p.dtype)),
-        key_(view(p.k, p.k_strides, p.dtype)),
-        value_(view(p.v, p.v_strides, p.dtype)),
-        grad_(view(a.grad_out, a.grad_out_strides, p.dtype)),
+        q_(view(p.q, p.q_strides, p.dtype, kernels)),
+        key_(view(p.k, p.k_strides, p.dtype, kernels)),
+        value_(view(p.v, p.v_strides, p.dtype, kernels)),
+        grad_(view(a.grad_out, a.grad_out_strides, p.dtype, kernels)),
         ld_((p.dim + gemm_.lanes - 1) / gemm_.lanes * gemm_.lanes),
         group_(p.heads / p.kv_heads) {}
 
@@ -57,7 +58,7 @@ class Backward {
   }
 
   void compute_delta() const {
-    const View out = view(a_.forward.out, a_.forward.out_strides, p_.dtype);
+    const View out = view(a_.forward.out, a_.forward.out_strides, p_.dtype, kernels_);
     each_block(
         blocks(all_, false, p_.heads),
         [&] { return std::pair(Buffer(kBlockRows * p_.dim), Buffer(kBlockRows * p_.dim)); },
@@ -159,7 +160,7 @@ class Backward {
                 block, queries, [&](int64_t head) { return sum_of(task.sequence, head, task.chunk); }, w);
           }
         });
-    const View grad_q = view(a_.grad_q, a_.grad_q_strides, p_.dtype);
+    const View grad_q = view(a_.grad_q, a_.grad_q_strides, p_.dtype, kernels_);
     each_block(
         blocks(all_, false, p_.heads), [&] { return Buffer(kBlockRows * ld_); },
         [&](const Block& block, const Buffer& sum) {
@@ -179,9 +180,9 @@ class Backward {
   void one_block(const Block& block, const Queries& queries, const SumOf& sum_of, Workspace& w) const {
     const auto& s = all_[block.sequence];
     const int64_t rows = block.rows.end - block.rows.begin;
-    const auto k = rows_of(key_, s, s.first_k, block.head, block.rows, p_.dim, w.first.data());
-    const auto v = rows_of(value_, s, s.first_k, block.head, block.rows, p_.dim, w.second.data());
-    gemm_.pack(k.data, k.row_stride, rows, p_.dim, w.packed.data());
+    const auto k = key_rows_of(key_, s, block.head, block.rows, p_.dim, w.first.data());
+    const auto v = key_rows_of(value_, s, block.head, block.rows, p_.dim, w.second.data());
+    kernels_.operands[0]->pack(k.data, k.row_stride, rows, p_.dim, w.packed.data());
     const simd::PackedMatrix k_packed{w.packed.data(), rows, p_.dim};
     std::fill_n(w.sum.data(), rows * ld_, 0.0F);
     std::fill_n(w.other_sum.data(), rows * ld_, 0.0F);
@@ -202,8 +203,8 @@ class Backward {
         gemm_.multiply({grads, 1, kBlockColumns}, k_packed, 0, rows, 0, ld_, sum_of(head) + i * ld_, ld_, n,
                        true);
       }
-    const View grad_k = view(a_.grad_k, a_.grad_k_strides, p_.dtype);
-    const View grad_v = view(a_.grad_v, a_.grad_v_strides, p_.dtype);
+    const View grad_k = view(a_.grad_k, a_.grad_k_strides, p_.dtype, kernels_);
+    const View grad_v = view(a_.grad_v, a_.grad_v_strides, p_.dtype, kernels_);
     store_rows(grad_k, s, s.first_k, block.head, block.rows, p_.dim, w.sum.data(), ld_, p_.scale);
     store_rows(grad_v, s, s.first_k, block.head, block.rows, p_.dim, w.other_sum.data(), ld_, 1);
   }
@@ -267,6 +268,7 @@ class Backward {
 
   const Problem& p_;
   const BackwardArguments& a_;
+  const simd::Kernels& kernels_;
   const simd::GemmKernels& gemm_;
   const simd::AttentionKernels& k_;
   Scores scores_;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ops/flash/cpu.h"
+#include "ops/flash/decoding.h"
 #include "ops/flash/scores.h"
 
 namespace gen::ops::flash::cpu {
@@ -10,17 +11,20 @@ namespace {
 /// Dao 2023, algorithm 1, with a block of queries outside and its blocks of keys inside.
 class Forward {
  public:
-  Forward(const Problem& p, const ForwardResult& result, const simd::Kernels& kernels)
+  Forward(const Problem& p, const std::vector<Sequence>& all, const ForwardResult& result,
+          const simd::Kernels& kernels)
       : p_(p),
         result_(result),
         gemm_(*kernels.gemm),
         k_(*kernels.attention),
         scores_(p, kernels),
-        sequences_(sequences(p)),
-        q_(view(p.q, p.q_strides, p.dtype)),
-        out_(view(result.out, result.out_strides, p.dtype)),
-        k_transposed_(view(p.k, p.k_strides, p.dtype), sequences_, true, p.kv_heads, p.dim, true, gemm_),
-        v_packed_(view(p.v, p.v_strides, p.dtype), sequences_, true, p.kv_heads, p.dim, false, gemm_),
+        sequences_(all),
+        q_(view(p.q, p.q_strides, p.dtype, kernels)),
+        out_(view(result.out, result.out_strides, p.dtype, kernels)),
+        k_transposed_(view(p.k, p.k_strides, p.dtype, kernels), sequences_, true, p.kv_heads, p.dim, true,
+                      gemm_),
+        v_packed_(view(p.v, p.v_strides, p.dtype, kernels), sequences_, true, p.kv_heads, p.dim, false,
+                  gemm_),
         ld_((p.dim + gemm_.lanes - 1) / gemm_.lanes * gemm_.lanes) {}
 
   void run() const {
@@ -82,8 +86,8 @@ class Forward {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t row = s.first_q + block.rows.begin + i;
       result_.lse[s.batch * result_.lse_batch_stride + block.head * result_.lse_head_stride + row] =
-          w.sum[i] > 0 ? w.max[i] + std::log(w.sum[i]) : -kInfinity;
-      w.decay[i] = w.sum[i] > 0 ? 1 / w.sum[i] : 0;
+          w.sum[i] == 0 ? -kInfinity : w.max[i] + std::log(w.sum[i]);
+      w.decay[i] = w.sum[i] == 0 ? 0 : 1 / w.sum[i];
     }
     k_.scale_rows(w.out.data(), ld_, rows, ld_, w.decay);
     store_rows(out_, s, s.first_q, block.head, block.rows, p_.dim, w.out.data(), ld_, 1);
@@ -94,7 +98,7 @@ class Forward {
   const simd::GemmKernels& gemm_;
   const simd::AttentionKernels& k_;
   Scores scores_;
-  std::vector<Sequence> sequences_;
+  const std::vector<Sequence>& sequences_;
   View q_, out_;
   PackedHeads k_transposed_, v_packed_;
   int64_t ld_;
@@ -103,7 +107,11 @@ class Forward {
 }  // namespace
 
 void forward(const Problem& problem, const ForwardResult& result, const simd::Kernels& kernels) {
-  Forward(problem, result, kernels).run();
+  std::vector<Sequence> few, many;
+  for (const auto& s : sequences(problem))
+    (reads_in_place(s, problem.heads / problem.kv_heads) ? few : many).push_back(s);
+  if (!few.empty()) decode(problem, few, result, kernels);
+  if (!many.empty()) Forward(problem, many, result, kernels).run();
 }
 
 }  // namespace gen::ops::flash::cpu

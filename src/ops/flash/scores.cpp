@@ -19,6 +19,7 @@ void each_score(const Tile& tile, float* scores, Body body) {
 
 float bias_value(const void* data, DType dtype, int64_t offset) {
   if (dtype == DType::f32) return static_cast<const float*>(data)[offset];
+  if (dtype == DType::f16) return fused::to_float(static_cast<const fused::F16*>(data)[offset]);
   return fused::to_float(static_cast<const fused::Bf16*>(data)[offset]);
 }
 
@@ -26,7 +27,7 @@ float bias_value(const void* data, DType dtype, int64_t offset) {
 
 bool Scores::plain(const Sequence& s, const Tile& tile) const {
   return p_.scale > 0 && p_.softcap <= 0 && p_.bias == nullptr && p_.alibi_slopes == nullptr &&
-         p_.key_mask == nullptr && s.band.covers(tile.queries, tile.keys);
+         s.key_mask == nullptr && s.band.covers(tile.queries, tile.keys);
 }
 
 void Scores::modify(const Sequence& s, int64_t head, const Tile& tile, float* scores, float* slope) const {
@@ -66,12 +67,10 @@ void Scores::hide(const Sequence& s, const Tile& tile, float* scores) const {
       for (int64_t c = 0; c < tile.columns(); ++c)
         if (first + c < seen.begin || first + c >= seen.end) row[c] = -kInfinity;
     }
-  if (p_.key_mask != nullptr) {
-    const uint8_t* visible = p_.key_mask + s.batch * p_.key_mask_stride;
+  if (s.key_mask != nullptr)
     each_score(tile, scores, [&](int64_t, int64_t j, float& score) {
-      if (visible[j] == 0) score = -kInfinity;
+      if (s.key_mask[j] == 0) score = -kInfinity;
     });
-  }
 }
 
 void Scores::dropout_factors(const Sequence& s, int64_t head, const Tile& tile, float* factors) const {

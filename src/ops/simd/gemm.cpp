@@ -2,16 +2,10 @@
 // B serves R multiplications and each broadcast of A four.
 #include "ops/simd/gemm.h"
 
-#include "ops/simd/vector.h"
+#include "ops/simd/panel.h"
 
 namespace gen::ops::simd::GEN_SIMD_NAME {
 namespace {
-
-constexpr int kPanelVectors = kLanes == 16 ? 4 : 2;
-constexpr int kPanel = kPanelVectors * kLanes;
-/// A tail of half a vector is worth its own instructions on the widest registers only.
-constexpr int kGrain = kLanes == 16 ? 8 : kLanes;
-constexpr int kRows = kLanes == 16 ? 6 : 4;
 
 using Half = float __attribute__((vector_size(4 * kGrain)));
 
@@ -45,22 +39,13 @@ inline void tile(const LeftMatrix& left, const float* b, int64_t k, float* c, in
   }
 }
 
-template <int R>
-struct Count {};
-
 template <int NV, bool kTail>
 void rows(LeftMatrix a, const float* b, int64_t k, float* c, int64_t ldc, int64_t m, bool accumulate) {
-  const auto next = [&]<int R>(Count<R>) {
+  each_rows(m, [&]<int R>(Count<R>) {
     tile<R, NV, kTail>(a, b, k, c, ldc, accumulate);
-    m -= R;
     a.data += R * a.row_stride;
     c += R * ldc;
-  };
-  while (m >= kRows) next(Count<kRows>{});
-  if constexpr (kRows > 4)
-    if (m >= 4) next(Count<4>{});
-  if (m >= 2) next(Count<2>{});
-  if (m > 0) next(Count<1>{});
+  });
 }
 
 using Rows = void (*)(LeftMatrix, const float*, int64_t, float*, int64_t, int64_t, bool);
@@ -106,46 +91,9 @@ void multiply(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k,
   }
 }
 
-/// body(panel's first column, its columns, its stored width, where it is stored)
-template <class Body>
-void each_panel(int64_t rows, int64_t columns, float* out, Body body) {
-  for (int64_t j = 0; j < columns; j += kPanel) {
-    const int64_t width = columns - j < kPanel ? columns - j : kPanel;
-    const int64_t stored = (width + kGrain - 1) / kGrain * kGrain;
-    body(j, width, stored, out + j * rows);
-  }
-}
-
-template <class T>
-void pack(const T* x, int64_t ld, int64_t rows, int64_t columns, float* out) {
-  each_panel(rows, columns, out, [&](int64_t j, int64_t width, int64_t stored, float* panel) {
-    for (int64_t r = 0; r < rows; ++r, panel += stored) {
-      const T* row = x + r * ld + j;
-      for (int64_t c = 0; c < width; ++c) panel[c] = to_float(row[c]);
-      for (int64_t c = width; c < stored; ++c) panel[c] = 0;
-    }
-  });
-}
-
-/// By strips of rows that stay in the first cache while they are read along and written across.
-template <class T>
-void pack_transposed(const T* x, int64_t ld, int64_t rows, int64_t columns, float* out) {
-  constexpr int64_t kStrip = 16;
-  each_panel(rows, columns, out, [&](int64_t j, int64_t width, int64_t stored, float* panel) {
-    for (int64_t r0 = 0; r0 < rows; r0 += kStrip) {
-      const int64_t r1 = r0 + kStrip < rows ? r0 + kStrip : rows;
-      for (int64_t c = 0; c < width; ++c)
-        for (int64_t r = r0; r < r1; ++r) panel[r * stored + c] = to_float(x[(j + c) * ld + r]);
-      for (int64_t c = width; c < stored; ++c)
-        for (int64_t r = r0; r < r1; ++r) panel[r * stored + c] = 0;
-    }
-  });
-}
-
 }  // namespace
 
 extern const GemmKernels kGemm;
-const GemmKernels kGemm{
-    kPanel, kGrain, kLanes, multiply, pack<float>, pack<Bf16>, pack_transposed<float>, pack_transposed<Bf16>};
+const GemmKernels kGemm{kPanel, kGrain, kLanes, multiply};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

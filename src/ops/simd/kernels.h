@@ -7,11 +7,15 @@
 
 #include "ops/simd/attention.h"
 #include "ops/simd/gemm.h"
+#include "ops/simd/operand.h"
 
 namespace gen::ops::simd {
 
-/// bfloat16 as its bits.
+/// bfloat16 and float16 as their bits.
 using Bf16 = uint16_t;
+struct F16 {
+  uint16_t bits;
+};
 
 /// "Rows": channels beside each other (channels last), row r at x + r * ld, one parameter per channel.
 /// "Plane": one channel's pixels beside each other, one parameter for all. T is float or Bf16; sums and
@@ -81,6 +85,7 @@ struct Kernels {
   GroupNormKernels<float> group_norm;
   GroupNormKernels<Bf16> group_norm_bf16;
   const GemmKernels* gemm;
+  const OperandKernels* operands[3];  ///< of float32, float16 and bfloat16, as flash::DType counts them
   const AttentionKernels* attention;
   const RowNormKernels<float>* row_norm;
   const RowNormKernels<Bf16>* row_norm_bf16;

@@ -10,5 +10,6 @@ extern const RowNormKernels<Bf16> kRowNormBf16;
 extern const RotaryKernels<float> kRotary;
 extern const RotaryKernels<Bf16> kRotaryBf16;
 extern const AdamKernels kAdam;
+extern const OperandKernels kOperandF32, kOperandF16, kOperandBf16;
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME
