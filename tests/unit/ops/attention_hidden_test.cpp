@@ -76,12 +76,12 @@ TEST(AttentionHidden, WhatLiesPastACachesLengthMayBeNaN) {
 
 TEST(AttentionHidden, NaNInOneSequenceOfAPackedBatchStaysThere) {
   torch::manual_seed(2);
-  const auto cu_q = at::tensor({0, 1, 60, 130}, at::kInt), cu_k = at::tensor({0, 70, 161, 190}, at::kInt);
-  const ops::PackedSequences packed{cu_q, cu_k, 70, 91};
-  const auto q = torch::randn({130, 2, 24}), k = torch::randn({190, 2, 24}), v = torch::randn({190, 2, 24});
+  const auto cu_q = at::tensor({0, 1, 60, 130}, at::kInt), cu_k = at::tensor({0, 70, 370, 399}, at::kInt);
+  const ops::PackedSequences packed{cu_q, cu_k, 70, 300};
+  const auto q = torch::randn({130, 2, 24}), k = torch::randn({399, 2, 24}), v = torch::randn({399, 2, 24});
   auto bad_k = k.clone(), bad_v = v.clone();
-  bad_k.slice(0, 70, 161).fill_(NAN);
-  bad_v.slice(0, 70, 161).fill_(NAN);
+  bad_k.slice(0, 70, 370).fill_(NAN);
+  bad_v.slice(0, 70, 370).fill_(NAN);
   const auto all = [&](const at::Tensor& keys, const at::Tensor& values) {
     const auto q_leaf = q.clone().requires_grad_();
     const auto k_leaf = keys.clone().requires_grad_(), v_leaf = values.clone().requires_grad_();

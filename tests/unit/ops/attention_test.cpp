@@ -258,24 +258,26 @@ TEST(Attention, DropoutDropsItsShareAndIsTheSameOnEveryPath) {
 
 TEST(Attention, ResultsAreTheSameBitsAgainAndForAnyNumberOfThreads) {
   torch::manual_seed(15);
-  test::AttentionCase c{torch::randn({2, 3, 150, 40}),
-                        torch::randn({2, 3, 170, 40}),
-                        torch::randn({2, 3, 170, 40}),
-                        {.bias = torch::randn({1, 3, 1, 170})}};
-  const auto probe = torch::randn(c.q.sizes());
-  const auto all = [&] {
-    auto list = gradients(c, AttentionPath::fused, probe);
-    list.push_back(run(c, AttentionPath::fused));
-    return list;
-  };
-  const int threads = at::get_num_threads();
-  const auto first = all(), again = all();
-  at::set_num_threads(1);
-  const auto single = all();
-  at::set_num_threads(threads);
-  for (size_t i = 0; i < first.size(); ++i) {
-    EXPECT_TRUE(torch::equal(first[i], again[i])) << i;
-    EXPECT_TRUE(torch::equal(first[i], single[i])) << i;
+  for (const int64_t lk : {170, 300}) {
+    test::AttentionCase c{torch::randn({2, 3, 150, 40}),
+                          torch::randn({2, 3, lk, 40}),
+                          torch::randn({2, 3, lk, 40}),
+                          {.bias = torch::randn({1, 3, 1, lk})}};
+    const auto probe = torch::randn(c.q.sizes());
+    const auto all = [&] {
+      auto list = gradients(c, AttentionPath::fused, probe);
+      list.push_back(run(c, AttentionPath::fused));
+      return list;
+    };
+    const int threads = at::get_num_threads();
+    const auto first = all(), again = all();
+    at::set_num_threads(1);
+    const auto single = all();
+    at::set_num_threads(threads);
+    for (size_t i = 0; i < first.size(); ++i) {
+      EXPECT_TRUE(torch::equal(first[i], again[i])) << lk << " " << i;
+      EXPECT_TRUE(torch::equal(first[i], single[i])) << lk << " " << i;
+    }
   }
 }
 
