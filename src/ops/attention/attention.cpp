@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "gen/core/error.h"
-#include "gen/core/log.h"
 #include "ops/attention/call.h"
+#include "ops/attention/compare.h"
 #include "ops/attention/flash_op.h"
 #include "ops/attention/reference.h"
 #include "ops/attention/sdpa.h"
@@ -38,26 +38,6 @@ void refuse(const char* path, const std::string& why) {
   if (!why.empty()) throw ConfigError(fmt::format("attention: the {} path cannot do this: {}", path, why));
 }
 
-double largest(const at::Tensor& x) { return x.numel() == 0 ? 0 : x.abs().max().item<double>(); }
-
-/// Both paths; throws where they differ by more than the rounding of q's dtype explains.
-AttentionResult checked(const AttentionCall& c) {
-  const auto fused = flash_attention(c);
-  const at::NoGradGuard no_grad;
-  const auto expected = reference_attention(c);
-  const double error = largest(fused.out.to(at::kFloat) - expected.out.to(at::kFloat));
-  const double size = std::max(1.0, largest(expected.out.to(at::kFloat)));
-  const double tolerance = (c.q.scalar_type() == at::kFloat  ? 1e-5
-                            : c.q.scalar_type() == at::kHalf ? 2e-3
-                                                             : 1.6e-2) *
-                           size;
-  log::info("attention: fused differs from reference by at most {:.3g} (allowed {:.3g})", error, tolerance);
-  if (!(error <= tolerance))
-    throw Error(
-        fmt::format("attention: fused differs from reference by {:.3g}, allowed {:.3g}", error, tolerance));
-  return fused;
-}
-
 AttentionResult compute(const AttentionCall& c) {
   check(c);
   switch (path_of(c)) {
@@ -68,7 +48,7 @@ AttentionResult compute(const AttentionCall& c) {
       return {sdpa_attention(c), at::Tensor()};
     case AttentionPath::check:
       refuse("fused", flash_refusal(c));
-      return checked(c);
+      return compared_attention(c);
     case AttentionPath::automatic:
     case AttentionPath::fused:
       break;

@@ -89,6 +89,7 @@ AttentionResult dense(const AttentionCall& c, const at::Tensor& q_in, const at::
 }  // namespace
 
 AttentionResult reference_attention(const AttentionCall& c) {
+  const c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
   if (!c.is_packed() && !c.used_k.defined()) return dense(c, c.q, c.k, c.v, 0);
   std::vector<at::Tensor> outs, lses;
   const auto list = [](const at::Tensor& x) {
