@@ -9,15 +9,21 @@
 namespace gen {
 namespace {
 
+/// GEN_PEERS_PYTHON, or python3 with the build's own torch: one for CUDA is whole, one for the CPU lacks what only Python
+/// loads.
 TEST(AttentionOperator, PassesTorchsOpcheckInPython) {
-  const char* python = std::getenv("GEN_PEERS_PYTHON");
+  const char *python = std::getenv("GEN_PEERS_PYTHON"), *torch = std::getenv("GEN_TORCH_DIR");
   const auto library = test::gen_binary().parent_path().parent_path() / "lib" / "libgen.so";
   const auto script = test::source_dir() / "tests/golden/attention/opcheck.py";
-  const auto result =
-      test::run_command({python != nullptr ? python : "python3", script.string(), library.string()});
+  std::vector<std::string> environment;
+  if (python == nullptr)
+    environment.push_back("PYTHONPATH=" +
+                          (torch != nullptr ? torch : (test::source_dir() / "build/torch").string()));
+  const auto result = test::run_command(
+      {python != nullptr ? python : "python3", script.string(), library.string()}, environment);
   if (result.exit_code == 77)
-    GTEST_SKIP() << "needs a Python that imports torch 2.11 (GEN_PEERS_PYTHON; the build's own torch lacks "
-                    "libraries of CUDA that only Python loads): "
+    GTEST_SKIP() << "needs a Python that can import torch 2.11 (GEN_PEERS_PYTHON, or build/torch with its "
+                    "dependencies): "
                  << result.out;
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
 }
