@@ -9,7 +9,11 @@ namespace {
 class ByKeys {
  public:
   ByKeys(const Gradients& g, const std::vector<Sequence>& all)
-      : g_(g), all_(all), query_blocks_(blocks(all, false, g.p.heads)), chunks_(num_chunks()) {
+      : g_(g),
+        products_(g.p, g.kernels),
+        all_(all),
+        query_blocks_(blocks(all, false, g.p.heads)),
+        chunks_(num_chunks()) {
     for (const auto& s : all_) {
       first_sum_.push_back(rows_);
       rows_ += s.lq * g_.p.heads;
@@ -24,7 +28,7 @@ class ByKeys {
           g_.compute_delta(all_[b.sequence], b.head, b.rows, room.data());
         });
     const auto pack = [&](const View& x, bool transposed) {
-      return PackedHeads(x, all_, false, g_.p.heads, g_.p.dim, transposed, g_.gemm);
+      return PackedHeads(x, all_, false, g_.p.heads, g_.p.dim, transposed, products_);
     };
     const Queries queries{pack(g_.q, true), pack(g_.grad_out, true), pack(g_.q, false),
                           pack(g_.grad_out, false)};
@@ -53,13 +57,14 @@ class ByKeys {
   struct Workspace {
     explicit Workspace(const Gradients& g)
         : tiles(g),
+          rounded(kBlockRows * kBlockColumns / 2),
           k(kBlockRows * g.p.dim),
           v(kBlockRows * g.p.dim),
           k_packed(kBlockRows * g.ld),
           grad_k(kBlockRows * g.ld),
           grad_v(kBlockRows * g.ld) {}
     Gradients::Tiles tiles;
-    Buffer k, v, k_packed, grad_k, grad_v;
+    Buffer rounded, k, v, k_packed, grad_k, grad_v;
   };
 
   /// Chunks of a head: enough tasks for a few threads where there are few heads. By the shapes alone, so that sums do not
@@ -101,10 +106,11 @@ class ByKeys {
   void one_block(const Block& block, int64_t chunk, const Queries& queries, const Workspace& w) const {
     const auto& s = all_[block.sequence];
     const int64_t rows = block.rows.end - block.rows.begin;
-    const auto k = key_rows_of(g_.key, s, block.head, block.rows, g_.p.dim, w.k.data());
-    const auto v = key_rows_of(g_.value, s, block.head, block.rows, g_.p.dim, w.v.data());
-    g_.kernels.operands[0]->pack(k.data, k.row_stride, rows, g_.p.dim, w.k_packed.data());
-    const simd::PackedMatrix k_packed{w.k_packed.data(), rows, g_.p.dim};
+    const auto k = products_.key_rows(g_.key, s, block.head, block.rows, g_.p.dim, w.k.data());
+    const auto v = products_.key_rows(g_.value, s, block.head, block.rows, g_.p.dim, w.v.data());
+    products_.pack_keys(g_.key, s, block.head, block.rows, g_.p.dim, k, w.k_packed.data());
+    auto k_packed = products_.packed(rows, g_.p.dim);
+    k_packed.data = w.k_packed.data();
     std::fill_n(w.grad_k.data(), rows * g_.ld, 0.0F);
     std::fill_n(w.grad_v.data(), rows * g_.ld, 0.0F);
     const Range seeing = s.band.rows(block.rows, s.lq);
@@ -115,23 +121,24 @@ class ByKeys {
             .queries = {i, std::min(i + kBlockColumns, seeing.end)}, .keys = block.rows, .transposed = true};
         const int64_t n = tile.columns(), room = whole_panels(g_.gemm, n);
         const auto of = [&](const PackedHeads& x) { return x(block.sequence, head); };
-        g_.gemm.multiply(k, of(queries.q_transposed), 0, g_.p.dim, i, room, scores, kBlockColumns, rows,
-                         false);
-        g_.gemm.multiply(v, of(queries.g_transposed), 0, g_.p.dim, i, room, grads, kBlockColumns, rows,
-                         false);
+        products_.multiply(k, of(queries.q_transposed), 0, g_.p.dim, i, room, scores, kBlockColumns, rows,
+                           false);
+        products_.multiply(v, of(queries.g_transposed), 0, g_.p.dim, i, room, grads, kBlockColumns, rows,
+                           false);
         g_.fill(s, head, tile, Gradients::Wanted::inputs, w.tiles);
-        g_.gemm.multiply({scores, kBlockColumns}, of(queries.g), i, n, 0, g_.ld, w.grad_v.data(), g_.ld, rows,
-                         true);
-        g_.gemm.multiply({grads, kBlockColumns}, of(queries.q), i, n, 0, g_.ld, w.grad_k.data(), g_.ld, rows,
-                         true);
-        g_.gemm.multiply({grads, 1, kBlockColumns}, k_packed, 0, rows, 0, g_.ld,
-                         sum_of(block.sequence, head, chunk) + i * g_.ld, g_.ld, n, true);
+        products_.multiply(products_.tile(scores, rows, n, w.rounded.data()), of(queries.g), i, n, 0, g_.ld,
+                           w.grad_v.data(), g_.ld, rows, true);
+        products_.multiply(products_.tile(grads, rows, n, w.rounded.data()), of(queries.q), i, n, 0, g_.ld,
+                           w.grad_k.data(), g_.ld, rows, true);
+        products_.multiply(products_.transposed_tile(grads, rows, n, w.rounded.data()), k_packed, 0, rows, 0,
+                           g_.ld, sum_of(block.sequence, head, chunk) + i * g_.ld, g_.ld, n, true);
       }
     store_rows(g_.grad_k, s, s.first_k, block.head, block.rows, g_.p.dim, w.grad_k.data(), g_.ld, g_.p.scale);
     store_rows(g_.grad_v, s, s.first_k, block.head, block.rows, g_.p.dim, w.grad_v.data(), g_.ld, 1);
   }
 
   const Gradients& g_;
+  Products products_;
   const std::vector<Sequence>& all_;
   std::vector<Block> query_blocks_;
   int64_t chunks_;

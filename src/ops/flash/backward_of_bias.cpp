@@ -14,8 +14,9 @@ class OfBias {
   OfBias(const Gradients& g, const std::vector<Sequence>& all) : g_(g), all_(all) {}
 
   void run() const {
-    const PackedHeads k_transposed(g_.key, all_, true, g_.p.kv_heads, g_.p.dim, true, g_.gemm);
-    const PackedHeads v_transposed(g_.value, all_, true, g_.p.kv_heads, g_.p.dim, true, g_.gemm);
+    const Products products(g_.kernels);
+    const PackedHeads k_transposed(g_.key, all_, true, g_.p.kv_heads, g_.p.dim, true, products);
+    const PackedHeads v_transposed(g_.value, all_, true, g_.p.kv_heads, g_.p.dim, true, products);
     const int64_t* size = g_.a.grad_bias_sizes;
     std::fill_n(g_.a.grad_bias, size[0] * size[1] * size[2] * size[3], 0.0F);
     each_block(

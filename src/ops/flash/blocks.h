@@ -60,22 +60,6 @@ simd::LeftMatrix key_rows_of(const View& x, const Sequence& s, int64_t head, Ran
 void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim,
                 const float* from, int64_t ld, float scale);
 
-/// All rows of each sequence and head of a tensor as right operands: [L, D], or transposed [D, L]. Keys that the key mask
-/// hides are zeros.
-class PackedHeads {
- public:
-  PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads, int64_t dim,
-              bool transposed, const simd::GemmKernels& kernels);
-  simd::PackedMatrix operator()(size_t sequence, int64_t head) const {
-    return matrices_[sequence * heads_ + head];
-  }
-
- private:
-  size_t heads_;
-  Buffer buffer_;
-  std::vector<simd::PackedMatrix> matrices_;
-};
-
 /// A block of rows of one head of one sequence.
 struct Block {
   size_t sequence = 0;

@@ -3,6 +3,7 @@
 
 #include "ops/flash/cpu.h"
 #include "ops/flash/decoding.h"
+#include "ops/flash/products.h"
 #include "ops/flash/scores.h"
 
 namespace gen::ops::flash::cpu {
@@ -15,6 +16,7 @@ class Forward {
           const simd::Kernels& kernels)
       : p_(p),
         result_(result),
+        products_(p, kernels),
         gemm_(*kernels.gemm),
         k_(*kernels.attention),
         scores_(p, kernels),
@@ -22,9 +24,9 @@ class Forward {
         q_(view(p.q, p.q_strides, p.dtype, kernels)),
         out_(view(result.out, result.out_strides, p.dtype, kernels)),
         k_transposed_(view(p.k, p.k_strides, p.dtype, kernels), sequences_, true, p.kv_heads, p.dim, true,
-                      gemm_),
+                      products_),
         v_packed_(view(p.v, p.v_strides, p.dtype, kernels), sequences_, true, p.kv_heads, p.dim, false,
-                  gemm_),
+                  products_),
         ld_((p.dim + gemm_.lanes - 1) / gemm_.lanes * gemm_.lanes) {}
 
   void run() const {
@@ -38,16 +40,17 @@ class Forward {
     explicit Workspace(const Forward& f)
         : scores(kBlockRows * kBlockColumns),
           factors(f.scores_.has_dropout() ? kBlockRows * kBlockColumns : 0),
+          rounded(kBlockRows * kBlockColumns / 2),
           out(kBlockRows * f.ld_),
           q(kBlockRows * f.p_.dim) {}
-    Buffer scores, factors, out, q;
+    Buffer scores, factors, rounded, out, q;
     float max[kBlockRows], sum[kBlockRows], decay[kBlockRows];
   };
 
   void one_block(const Block& block, Workspace& w) const {
     const auto& s = sequences_[block.sequence];
     const int64_t rows = block.rows.end - block.rows.begin, kv_head = block.head / (p_.heads / p_.kv_heads);
-    const simd::LeftMatrix q = rows_of(q_, s, s.first_q, block.head, block.rows, p_.dim, w.q.data());
+    const simd::LeftMatrix q = products_.query_rows(q_, s, block.head, block.rows, p_.dim, w.q.data());
     std::fill_n(w.max, rows, -kInfinity);
     std::fill_n(w.sum, rows, 0.0F);
     std::fill_n(w.out.data(), rows * ld_, 0.0F);
@@ -64,8 +67,8 @@ class Forward {
               const simd::PackedMatrix& k_transposed, const simd::PackedMatrix& v, Workspace& w) const {
     const int64_t rows = tile.rows(), columns = tile.columns();
     float* scores = w.scores.data();
-    gemm_.multiply(q, k_transposed, 0, p_.dim, tile.keys.begin, whole_panels(gemm_, columns), scores,
-                   kBlockColumns, rows, false);
+    products_.multiply(q, k_transposed, 0, p_.dim, tile.keys.begin, whole_panels(gemm_, columns), scores,
+                       kBlockColumns, rows, false);
     float scale = p_.scale;
     if (!scores_.plain(s, tile)) {
       scores_.modify(s, head, tile, scores, nullptr);
@@ -77,8 +80,8 @@ class Forward {
       k_.multiply(scores, w.factors.data(), kBlockColumns, rows, columns);
     }
     k_.scale_rows(w.out.data(), ld_, rows, ld_, w.decay);
-    gemm_.multiply({scores, kBlockColumns}, v, tile.keys.begin, columns, 0, ld_, w.out.data(), ld_, rows,
-                   true);
+    products_.multiply(products_.tile(scores, rows, columns, w.rounded.data()), v, tile.keys.begin, columns,
+                       0, ld_, w.out.data(), ld_, rows, true);
   }
 
   void finish(const Sequence& s, const Block& block, Workspace& w) const {
@@ -95,6 +98,7 @@ class Forward {
 
   const Problem& p_;
   const ForwardResult& result_;
+  Products products_;
   const simd::GemmKernels& gemm_;
   const simd::AttentionKernels& k_;
   Scores scores_;

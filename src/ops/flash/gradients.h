@@ -1,6 +1,7 @@
 // What the backward's passes share: a tile's weights and score gradients from raw products.
 #pragma once
 
+#include "ops/flash/products.h"
 #include "ops/flash/scores.h"
 
 namespace gen::ops::flash::cpu {

@@ -20,7 +20,7 @@ ops::AttentionCall call_of(const test::AttentionCase& c) { return {c.q, c.k, c.v
 
 std::vector<const ops::simd::Kernels*> instruction_sets() {
   std::vector<const ops::simd::Kernels*> list;
-  for (const char* name : {"baseline", "avx2", "avx512"})
+  for (const char* name : {"baseline", "avx2", "avx512", "avx512_bf16"})
     if (const auto* found = ops::simd::kernels_for(name)) list.push_back(found);
   return list;
 }
@@ -71,6 +71,30 @@ TEST(FlashCpu, EveryInstructionSetFillsTheSameOutputs) {
       EXPECT_LT(test::max_abs_diff(o.out, first.out), 1e-5) << set->instruction_set << i;
       for (const auto& [got, want] : {std::pair{o.q, first.q}, {o.k, first.k}, {o.v, first.v}})
         EXPECT_LT(test::max_abs_diff(got, want), 1e-4 * size) << set->instruction_set << i;
+    }
+  }
+}
+
+TEST(FlashCpu, EveryInstructionSetAgreesInBfloat16) {
+  torch::manual_seed(4);
+  std::mt19937 random(5);
+  const auto sets = instruction_sets();
+  for (int i = 0; i < 120; ++i) {
+    auto c = test::random_case(random, at::kBFloat16);
+    if (i % 2 == 0) {  // enough rows for packed operands
+      c.q = at::cat({c.q, c.q, c.q, c.q}, 2);
+      c.options.bias = at::Tensor();
+    }
+    const auto grad = torch::randn(c.q.sizes()).to(at::kBFloat16);
+    const auto first = run(c, grad, *sets.front());
+    double size = 1;
+    for (const auto& x : {first.out, first.q, first.k, first.v})
+      size = std::max(size, x.abs().max().item<double>());
+    for (const auto* set : sets) {
+      const auto o = run(c, grad, *set);
+      for (const auto& [got, want] :
+           {std::pair{o.out, first.out}, {o.q, first.q}, {o.k, first.k}, {o.v, first.v}})
+        EXPECT_LT(test::max_abs_diff(got, want), 2e-2 * size) << set->instruction_set << i;
     }
   }
 }
