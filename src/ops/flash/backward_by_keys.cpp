@@ -108,12 +108,12 @@ class ByKeys {
     const int64_t rows = block.rows.end - block.rows.begin;
     const auto k = products_.key_rows(g_.key, s, block.head, block.rows, g_.p.dim, w.k.data());
     const auto v = products_.key_rows(g_.value, s, block.head, block.rows, g_.p.dim, w.v.data());
-    products_.pack_keys(g_.key, s, block.head, block.rows, g_.p.dim, k, w.k_packed.data());
+    products_.pack_rows(k, rows, g_.p.dim, w.k_packed.data());
     auto k_packed = products_.packed(rows, g_.p.dim);
     k_packed.data = w.k_packed.data();
     std::fill_n(w.grad_k.data(), rows * g_.ld, 0.0F);
     std::fill_n(w.grad_v.data(), rows * g_.ld, 0.0F);
-    const Range seeing = s.band.rows(block.rows, s.lq);
+    const Range seeing = s.num_visible(block.rows) == 0 ? Range{} : s.band.rows(block.rows, s.lq);
     float *scores = w.tiles.scores.data(), *grads = w.tiles.grads.data();
     for (int64_t head = block.head * g_.group; head < (block.head + 1) * g_.group; ++head)
       for (int64_t i = seeing.begin / g_.gemm.panel * g_.gemm.panel; i < seeing.end; i += kBlockColumns) {

@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -73,7 +74,8 @@ std::vector<Block> blocks(const std::vector<Sequence>& all, bool keys, int64_t h
 template <class Item, class Make, class Body>
 void each_block(const std::vector<Item>& all, const Make& make, const Body& body) {
   std::atomic<size_t> next{0};
-  parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
+  const auto workers = std::min<int64_t>(at::get_num_threads(), static_cast<int64_t>(all.size()));
+  parallel_for(0, workers, 1, [&](int64_t, int64_t) {
     if (next.load() >= all.size()) return;
     auto workspace = make();
     for (size_t i = next++; i < all.size(); i = next++) body(all[i], workspace);

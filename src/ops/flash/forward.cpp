@@ -57,6 +57,7 @@ class Forward {
     const Range seen = s.band.columns(block.rows, s.lk);
     for (int64_t j = seen.begin / gemm_.panel * gemm_.panel; j < seen.end; j += kBlockColumns) {
       const Tile tile{.queries = block.rows, .keys = {j, std::min(j + kBlockColumns, seen.end)}};
+      if (s.num_visible(tile.keys) == 0) continue;
       attend(s, block.head, tile, q, k_transposed_(block.sequence, kv_head),
              v_packed_(block.sequence, kv_head), w);
     }

@@ -6,7 +6,7 @@
 namespace gen::ops::flash::cpu {
 
 Products::Products(const Problem& p, const simd::Kernels& kernels) : kernels_(kernels) {
-  const bool fits = p.dtype == DType::bf16 && p.dim % 2 == 0 && p.key_mask == nullptr;
+  const bool fits = p.dtype == DType::bf16 && p.dim % 2 == 0;
   if (fits && kernels.pairs->multiply != nullptr) pairs_ = kernels.pairs;
 }
 
@@ -48,17 +48,35 @@ simd::LeftMatrix Products::query_rows(const View& x, const Sequence& s, int64_t 
 
 simd::LeftMatrix Products::key_rows(const View& x, const Sequence& s, int64_t head, Range rows, int64_t dim,
                                     float* room) const {
-  return pairs_ != nullptr ? pair_rows(x, s, s.first_k, head, rows, dim, room)
-                           : key_rows_of(x, s, head, rows, dim, room);
+  if (pairs_ == nullptr) return key_rows_of(x, s, head, rows, dim, room);
+  const auto a = pair_rows(x, s, s.first_k, head, rows, dim, room);
+  if (s.key_mask != nullptr)
+    for (int64_t j = rows.begin; j < rows.end; ++j)
+      if (s.key_mask[j] == 0) std::fill_n(room + (j - rows.begin) * a.row_stride, a.row_stride, 0.0F);
+  return a;
 }
 
-void Products::pack_keys(const View& x, const Sequence& s, int64_t head, Range rows, int64_t dim,
-                         const simd::LeftMatrix& a, float* out) const {
-  const int64_t count = rows.end - rows.begin;
+void Products::pack_rows(const simd::LeftMatrix& a, int64_t rows, int64_t dim, float* out) const {
   if (pairs_ != nullptr)
-    pairs_->pack(x.at(s.batch, head, s.first_k + rows.begin), x.strides.row, count, dim, out);
+    pairs_->pack(a.data, 2 * a.row_stride, rows, dim, out);
   else
-    kernels_.operands[0]->pack(a.data, a.row_stride, count, dim, out);
+    kernels_.operands[0]->pack(a.data, a.row_stride, rows, dim, out);
+}
+
+void Products::hide_keys(const uint8_t* visible, int64_t keys, bool transposed, int64_t rows, int64_t columns,
+                         float* panel) const {
+  const int64_t width = packed_size(*kernels_.gemm, 1, columns);
+  for (int64_t j = 0; j < keys; ++j) {
+    if (visible[j] != 0) continue;
+    if (transposed) {
+      for (int64_t r = 0; r < rows; ++r) panel[r * width + j] = 0;
+    } else if (pairs_ == nullptr) {
+      std::fill_n(panel + j * width, width, 0.0F);
+    } else {  // one of each pair
+      auto* halves = reinterpret_cast<uint16_t*>(panel + j / 2 * width) + j % 2;
+      for (int64_t c = 0; c < width; ++c) halves[2 * c] = 0;
+    }
+  }
 }
 
 simd::LeftMatrix Products::tile(const float* tile, int64_t rows, int64_t columns, float* room) const {
@@ -73,18 +91,6 @@ simd::LeftMatrix Products::transposed_tile(const float* tile, int64_t rows, int6
   pairs_->narrow_rows(tile, kBlockColumns, rows, columns, room, kBlockColumns);
   return {room, 1, kBlockColumns};
 }
-
-namespace {
-
-/// Zeros for the hidden ones of a packed panel's keys, which are its rows or its columns.
-void hide_keys(const uint8_t* visible, int64_t keys, int64_t dim, bool are_columns, int64_t width,
-               float* panel) {
-  for (int64_t j = 0; j < keys; ++j)
-    if (visible[j] == 0)
-      for (int64_t d = 0; d < dim; ++d) panel[are_columns ? d * width + j : j * width + d] = 0;
-}
-
-}  // namespace
 
 PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads,
                          int64_t dim, bool transposed, const Products& products)
@@ -121,13 +127,9 @@ PackedHeads::PackedHeads(const View& x, const std::vector<Sequence>& all, bool k
       // Columns of x^T are rows of x.
       const void* from = x.at(s.batch, head, first + (transposed ? j : 0), transposed ? 0 : j);
       products.pack(x, from, transposed, transposed ? dim : (keys ? s.lk : s.lq), columns, out);
-      if (keys && s.key_mask != nullptr) {
-        const int64_t width = packed_size(products.gemm(), 1, columns);
-        if (transposed)
-          hide_keys(s.key_mask + j, columns, matrix.rows, true, width, out);
-        else
-          hide_keys(s.key_mask, matrix.rows, width, false, width, out);
-      }
+      if (keys && s.key_mask != nullptr)
+        products.hide_keys(s.key_mask + (transposed ? j : 0), transposed ? columns : s.lk, transposed,
+                           matrix.rows, columns, out);
     }
   });
 }

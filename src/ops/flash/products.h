@@ -8,7 +8,7 @@ namespace gen::ops::flash::cpu {
 /// Sizes count numbers in either case. With pairs, weights and score gradients are rounded to bfloat16 before they multiply.
 class Products {
  public:
-  /// Pairs where they are possible: bfloat16 with an even D. A key mask is left to float32, where what it hides is zeros.
+  /// Pairs where they are possible: bfloat16 with an even D.
   Products(const Problem& problem, const simd::Kernels& kernels);
   /// In float32.
   explicit Products(const simd::Kernels& kernels) : kernels_(kernels) {}
@@ -30,9 +30,11 @@ class Products {
                               float* room) const;
   simd::LeftMatrix key_rows(const View& x, const Sequence& s, int64_t head, Range rows, int64_t dim,
                             float* room) const;
-  /// The same rows of keys, which key_rows gave as `a`, as B.
-  void pack_keys(const View& x, const Sequence& s, int64_t head, Range rows, int64_t dim,
-                 const simd::LeftMatrix& a, float* out) const;
+  /// Those rows as B.
+  void pack_rows(const simd::LeftMatrix& a, int64_t rows, int64_t dim, float* out) const;
+  /// Zeros for the hidden ones of a packed panel's keys, which are its columns where it is transposed, else its rows.
+  void hide_keys(const uint8_t* visible, int64_t keys, bool transposed, int64_t rows, int64_t columns,
+                 float* panel) const;
   /// A tile of scores, or its transpose, as A; `room` holds half a tile.
   simd::LeftMatrix tile(const float* tile, int64_t rows, int64_t columns, float* room) const;
   simd::LeftMatrix transposed_tile(const float* tile, int64_t rows, int64_t columns, float* room) const;
