@@ -9,10 +9,10 @@
 namespace gen::ops::flash::cpu {
 namespace {
 
-/// Keys that one task reads: long enough that summing the parts costs nothing, short enough for many threads.
-constexpr int64_t kPart = 2 * kBlockColumns;
-
 class Decoding {
+  /// Keys that one task reads: long enough that summing the parts costs nothing, short enough for many threads.
+  static constexpr int64_t kPart = 2 * kBlockColumns;
+
  public:
   Decoding(const Problem& p, const std::vector<Sequence>& all, const ForwardResult& result,
            const simd::Kernels& kernels)

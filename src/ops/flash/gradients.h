@@ -50,6 +50,13 @@ inline bool has_few_keys(const Sequence& s) { return s.lk <= kBlockColumns; }
 /// delta, dQ, dK and dV of sequences with few keys: blocks of queries are outside.
 void backward_by_queries(const Gradients& gradients, const std::vector<Sequence>& sequences);
 
+/// Queries x heads for a key head up to which the backward, too, is bound by reading keys and writing their gradients.
+inline bool has_few_queries(const Sequence& s, int64_t heads_per_key_head) {
+  return s.lq * heads_per_key_head <= 16;
+}
+/// delta, dQ, dK and dV of sequences with few queries: parts of the keys are outside, read where they lie.
+void backward_of_few(const Gradients& gradients, const std::vector<Sequence>& sequences);
+
 /// dBias, which is dS summed over what the bias is broadcast along; delta is there.
 void backward_of_bias(const Gradients& gradients, const std::vector<Sequence>& sequences);
 

@@ -36,18 +36,31 @@ test::AttentionCase long_case(std::mt19937& random, at::ScalarType dtype) {
   return c;
 }
 
+/// out, lse and the gradients of sum(out * probe) by q, k and v.
+std::vector<at::Tensor> everything(test::AttentionCase c, const at::Tensor& probe) {
+  for (auto* x : {&c.q, &c.k, &c.v}) *x = x->detach().requires_grad_();
+  const auto r = ops::attention_with_lse(c.q, c.k, c.v, c.options);
+  auto list = torch::autograd::grad({r.out}, {c.q, c.k, c.v}, {probe.to(c.q.scalar_type())});
+  list.insert(list.begin(), {r.out.detach(), r.lse});
+  return list;
+}
+
 TEST(AttentionDecoding, MatchesTheReferenceInFloat64OnRandomProblems) {
   torch::manual_seed(0);
   std::mt19937 random(0);
   for (int i = 0; i < 150; ++i) {
     const auto c = long_case(random, at::kFloat);
-    const auto wide = test::in_dtype(c, at::kDouble);
-    auto by = wide.options;
-    by.path = AttentionPath::reference;
-    const auto want = ops::attention_with_lse(wide.q, wide.k, wide.v, by);
-    const auto got = ops::attention_with_lse(c.q, c.k, c.v, c.options);
-    EXPECT_LE(test::relative_error(got.out, want.out), 1e-6) << i;
-    EXPECT_TRUE(at::allclose(got.lse, want.lse, 1e-5, 1e-5)) << i;
+    auto wide = test::in_dtype(c, at::kDouble);
+    wide.options.path = AttentionPath::reference;
+    const auto probe = torch::randn(c.q.sizes());
+    const auto got = everything(c, probe), want = everything(wide, probe);
+    EXPECT_LE(test::relative_error(got[0], want[0]), 1e-6) << i;
+    EXPECT_TRUE(at::allclose(got[1], want[1], 1e-5, 1e-5)) << i;
+    double size = 0;
+    for (size_t x = 2; x < 5; ++x) size = std::max(size, want[x].norm().item<double>());
+    for (size_t x = 2; x < 5; ++x)
+      EXPECT_LE((got[x].to(at::kDouble) - want[x]).norm().item<double>(), 3e-6 * size)
+          << i << " gradient " << x - 2;
   }
 }
 
@@ -66,14 +79,15 @@ TEST(AttentionDecoding, HalfPrecisionsAreReadExactlyAndRoundedOnce) {
 
 TEST(AttentionDecoding, IsTheSameBitsForAnyNumberOfThreads) {
   torch::manual_seed(2);
-  const auto q = torch::randn({1, 8, 2, 64}), k = torch::randn({1, 2, 5000, 64}),
-             v = torch::randn({1, 2, 5000, 64});
+  const test::AttentionCase c{
+      torch::randn({1, 8, 2, 64}), torch::randn({1, 2, 5000, 64}), torch::randn({1, 2, 5000, 64}), {}};
+  const auto probe = torch::randn(c.q.sizes());
   const int threads = at::get_num_threads();
-  const auto first = ops::attention(q, k, v);
+  const auto first = everything(c, probe);
   at::set_num_threads(1);
-  const auto single = ops::attention(q, k, v);
+  const auto single = everything(c, probe);
   at::set_num_threads(threads);
-  EXPECT_TRUE(torch::equal(first, single));
+  for (size_t i = 0; i < first.size(); ++i) EXPECT_TRUE(torch::equal(first[i], single[i])) << i;
 }
 
 }  // namespace
