@@ -16,7 +16,8 @@ enum class Alignment { top_left, bottom_right };
 /// What computes: `fused` our kernels, `sdpa` torch's, `reference` torch's operations by the definition (any floating dtype,
 /// differentiable twice, holds [Lq, Lk]); `check` computes by fused and by reference, forward and backward, logs the largest
 /// difference of out, lse and each gradient, throws where one is beyond rounding and returns fused. `automatic` follows the
-/// environment's GEN_ATTENTION, else takes fused, or another path for what fused has no kernels for.
+/// environment's GEN_ATTENTION, else takes fused, or another path for what fused has no kernels for or torch's was measured
+/// faster at.
 enum class AttentionPath { automatic, fused, sdpa, reference, check };
 inline constexpr std::array kAttentionPaths{
     std::pair{"auto", AttentionPath::automatic}, std::pair{"fused", AttentionPath::fused},

@@ -1,6 +1,7 @@
 #include "ops/attention/sdpa.h"
 
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 
 namespace gen::ops {
 namespace {
@@ -25,6 +26,14 @@ std::string sdpa_refusal(const AttentionCall& c) {
     return "expected causal attention aligned top left where Lq and Lk differ, got bottom right";
   if (o.causal && o.bias.defined()) return "expected causal or bias, got both";
   return "";
+}
+
+bool sdpa_is_faster(const AttentionCall& c, std::string_view instruction_set) {
+  if (!c.q.is_cpu() || instruction_set.starts_with("avx512") || !sdpa_refusal(c).empty()) return false;
+  const bool wants_gradient =
+      at::GradMode::is_enabled() && (c.q.requires_grad() || c.k.requires_grad() || c.v.requires_grad());
+  const bool plain = !c.options.causal && !c.options.bias.defined();
+  return plain && !wants_gradient && c.lq() >= 512 && c.lk() >= 512 && c.q.size(3) >= 64;
 }
 
 at::Tensor sdpa_attention(const AttentionCall& c) {
