@@ -23,7 +23,8 @@ CASES = [  # name, B, H, Lq, Lk, D, causal
     ("UNet self-attention, D 8", 16, 16, 256, 256, 8, False),
     ("one head, 1024", 1, 1, 1024, 1024, 64, False),
     ("one head, 4096, causal", 1, 1, 4096, 4096, 64, True),
-    ("decoding, 1 query", 4, 12, 1, 1024, 64, False),
+    ("decoding, 1024 keys", 1, 12, 1, 1024, 64, False),
+    ("decoding, 4096 keys", 4, 8, 1, 4096, 64, False),
 ]
 
 

@@ -53,5 +53,6 @@ function(gen_simd isa lanes)
   # Fast even where the rest is built for debugging: the kernels rely on inlining.
   target_compile_options(gen_simd_${isa} PRIVATE -O3 ${ARGN})
   # g++ 12 takes its own _mm512_undefined_ps() for a mistake of ours (GCC bug 105593).
-  target_compile_options(gen_simd_${isa} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  target_compile_options(gen_simd_${isa} PRIVATE
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>)
 endfunction()

@@ -8,12 +8,12 @@ namespace gen::ops::cpu {
 namespace {
 
 /// Columns [j, j + columns) of B.
-void pack(const simd::GemmKernels& gemm, const RightMatrix& b, int64_t j, int64_t k, int64_t columns,
-          float* out) {
+void pack(const RightMatrix& b, int64_t j, int64_t k, int64_t columns, float* out) {
+  const auto& floats = *simd::kernels().operands[0];
   if (b.transposed)
-    gemm.pack_transposed(b.data + j * b.ld, b.ld, k, columns, out);
+    floats.pack_transposed(b.data + j * b.ld, b.ld, k, columns, out);
   else
-    gemm.pack(b.data + j, b.ld, k, columns, out);
+    floats.pack(b.data + j, b.ld, k, columns, out);
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ void matmul(const simd::LeftMatrix& a, const RightMatrix& b, float* c, int64_t l
     const Buffer packed(simd::packed_size(gemm, k, gemm.panel));
     for (int64_t j = first * gemm.panel; j < std::min(n, last * gemm.panel); j += gemm.panel) {
       const simd::PackedMatrix panel{packed.data(), k, std::min(gemm.panel, n - j)};
-      pack(gemm, b, j, k, panel.columns, packed.data());
+      pack(b, j, k, panel.columns, packed.data());
       gemm.multiply(a, panel, 0, k, 0, panel.columns, c + j, ldc, m, /*accumulate=*/false);
     }
   });
@@ -34,7 +34,7 @@ void matmul(const simd::LeftMatrix& a, const RightMatrix& b, float* c, int64_t l
 
 PackedRight::PackedRight(const RightMatrix& b, int64_t k, int64_t n)
     : packed_(packed_size(*simd::kernels().gemm, k, n)), matrix_{packed_.data(), k, n} {
-  pack(*simd::kernels().gemm, b, 0, k, n, packed_.data());
+  pack(b, 0, k, n, packed_.data());
 }
 
 void PackedRight::multiply(const simd::LeftMatrix& a, float* c, int64_t ldc, int64_t m) const {

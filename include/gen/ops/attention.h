@@ -14,9 +14,10 @@ namespace gen::ops {
 enum class Alignment { top_left, bottom_right };
 
 /// What computes: `fused` our kernels, `sdpa` torch's, `reference` torch's operations by the definition (any floating dtype,
-/// differentiable twice, holds [Lq, Lk]); `check` computes by fused and by reference, logs the largest difference, throws
-/// where it is beyond rounding and returns fused. `automatic` follows the environment's GEN_ATTENTION, else takes fused,
-/// or another path for what fused has no kernels for.
+/// differentiable twice, holds [Lq, Lk]); `check` computes by fused and by reference, forward and backward, logs the largest
+/// difference of out, lse and each gradient, throws where one is beyond rounding and returns fused. `automatic` follows the
+/// environment's GEN_ATTENTION, else takes fused, or another path for what fused has no kernels for or torch's was measured
+/// faster at.
 enum class AttentionPath { automatic, fused, sdpa, reference, check };
 inline constexpr std::array kAttentionPaths{
     std::pair{"auto", AttentionPath::automatic}, std::pair{"fused", AttentionPath::fused},
@@ -51,7 +52,9 @@ struct AttentionOptions {
 /// softmax(scale q k^T) v (Vaswani et al. 2017, eq. 1), never materialising [Lq, Lk].
 /// q [B, H, Lq, D], k and v [B, Hkv, Lk, D], Hkv divides H (head h reads key head h / (H / Hkv)); D <= 256; any strides;
 /// float32, bfloat16 or float16, all alike. Out has q's shape and dtype; its heads are merged without a copy by
-/// transpose(1, 2).reshape(). A row that sees no key is 0. Differentiable once. Throws ShapeError naming what was expected
+/// transpose(1, 2).reshape(). A row that sees no key is 0. Keys and values that key_padding_mask hides or that lie past their
+/// sequence's end may hold anything, NaN included; what causal attention or a window hides from some rows must be finite, as
+/// 0 NaN = NaN. Differentiable once. Throws ShapeError naming what was expected
 /// and what was got, ConfigError where the path cannot do what is asked.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const AttentionOptions& options = {});

@@ -7,11 +7,12 @@
 #include <string_view>
 
 #include "gen/core/error.h"
-#include "gen/core/log.h"
 #include "ops/attention/call.h"
+#include "ops/attention/compare.h"
 #include "ops/attention/flash_op.h"
 #include "ops/attention/reference.h"
 #include "ops/attention/sdpa.h"
+#include "ops/simd/kernels.h"
 
 namespace gen::ops {
 namespace {
@@ -26,41 +27,24 @@ AttentionPath path_from_environment() {
       fmt::format("GEN_ATTENTION: expected auto, fused, sdpa, reference or check, got \"{}\"", name));
 }
 
-AttentionPath path_of(const AttentionCall& c) {
+/// `with_lse`: the log-sum-exp is asked for, which torch's does not give.
+AttentionPath path_of(const AttentionCall& c, bool with_lse) {
   if (c.options.path != AttentionPath::automatic) return c.options.path;
   static const AttentionPath from_environment = path_from_environment();
   if (from_environment != AttentionPath::automatic) return from_environment;
-  if (flash_refusal(c).empty()) return AttentionPath::fused;
-  return sdpa_refusal(c).empty() ? AttentionPath::sdpa : AttentionPath::reference;
+  const bool fused = flash_refusal(c).empty();
+  if (!with_lse && fused && sdpa_is_faster(c, simd::kernels().instruction_set)) return AttentionPath::sdpa;
+  if (fused) return AttentionPath::fused;
+  return !with_lse && sdpa_refusal(c).empty() ? AttentionPath::sdpa : AttentionPath::reference;
 }
 
 void refuse(const char* path, const std::string& why) {
   if (!why.empty()) throw ConfigError(fmt::format("attention: the {} path cannot do this: {}", path, why));
 }
 
-double largest(const at::Tensor& x) { return x.numel() == 0 ? 0 : x.abs().max().item<double>(); }
-
-/// Both paths; throws where they differ by more than the rounding of q's dtype explains.
-AttentionResult checked(const AttentionCall& c) {
-  const auto fused = flash_attention(c);
-  const at::NoGradGuard no_grad;
-  const auto expected = reference_attention(c);
-  const double error = largest(fused.out.to(at::kFloat) - expected.out.to(at::kFloat));
-  const double size = std::max(1.0, largest(expected.out.to(at::kFloat)));
-  const double tolerance = (c.q.scalar_type() == at::kFloat  ? 1e-5
-                            : c.q.scalar_type() == at::kHalf ? 2e-3
-                                                             : 1.6e-2) *
-                           size;
-  log::info("attention: fused differs from reference by at most {:.3g} (allowed {:.3g})", error, tolerance);
-  if (!(error <= tolerance))
-    throw Error(
-        fmt::format("attention: fused differs from reference by {:.3g}, allowed {:.3g}", error, tolerance));
-  return fused;
-}
-
-AttentionResult compute(const AttentionCall& c) {
+AttentionResult compute(const AttentionCall& c, bool with_lse) {
   check(c);
-  switch (path_of(c)) {
+  switch (path_of(c, with_lse)) {
     case AttentionPath::reference:
       return reference_attention(c);
     case AttentionPath::sdpa:
@@ -68,7 +52,7 @@ AttentionResult compute(const AttentionCall& c) {
       return {sdpa_attention(c), at::Tensor()};
     case AttentionPath::check:
       refuse("fused", flash_refusal(c));
-      return checked(c);
+      return compared_attention(c);
     case AttentionPath::automatic:
     case AttentionPath::fused:
       break;
@@ -81,12 +65,12 @@ AttentionResult compute(const AttentionCall& c) {
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const AttentionOptions& options) {
-  return compute({q, k, v, options, {}, {}}).out;
+  return compute({q, k, v, options, {}, {}}, /*with_lse=*/false).out;
 }
 
 AttentionResult attention_with_lse(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                    const AttentionOptions& options) {
-  auto result = compute({q, k, v, options, {}, {}});
+  auto result = compute({q, k, v, options, {}, {}}, /*with_lse=*/true);
   if (!result.lse.defined()) refuse("sdpa", "it gives no log-sum-exp");
   return result;
 }
@@ -95,7 +79,7 @@ AttentionResult packed_attention(const at::Tensor& q, const at::Tensor& k, const
                                  const PackedSequences& sequences, const AttentionOptions& options) {
   if (!sequences.cu_seqlens_q.defined() || !sequences.cu_seqlens_k.defined())
     throw ShapeError("attention: expected cu_seqlens_q and cu_seqlens_k of the packed batch, got none");
-  return compute({q, k, v, options, sequences, {}});
+  return compute({q, k, v, options, sequences, {}}, /*with_lse=*/true);
 }
 
 KeyValueCache make_key_value_cache(int64_t batch, int64_t kv_heads, int64_t capacity, int64_t dim,
@@ -131,7 +115,8 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
                   cache.v.slice(2, 0, longest + added),
                   options,
                   {},
-                  cache.lengths})
+                  cache.lengths},
+                 /*with_lse=*/false)
       .out;
 }
 

@@ -50,20 +50,6 @@ at::Tensor workspace(const flash::Problem& p, bool backward, bool deterministic,
   return at::empty({static_cast<int64_t>(bytes)}, like.options().dtype(at::kByte));
 }
 
-/// The CPU's kernels have float32 and bfloat16: float16 is computed in float32.
-bool computes_in_float(const AttentionCall& c) { return c.q.is_cpu() && c.q.scalar_type() == at::kHalf; }
-AttentionCall in_float(const AttentionCall& c) {
-  AttentionCall wide = c;
-  for (auto* x : {&wide.q, &wide.k, &wide.v}) *x = x->to(at::kFloat);
-  return wide;
-}
-AttentionCall with_readable_bias(const AttentionCall& c) {
-  AttentionCall call = c;
-  auto& bias = call.options.bias;
-  if (bias.defined() && bias.is_cpu() && bias.scalar_type() == at::kHalf) bias = bias.to(at::kFloat);
-  return call;
-}
-
 }  // namespace
 
 AttentionResult empty_result(const at::Tensor& q) {
@@ -80,16 +66,9 @@ AttentionGrads empty_grads(const at::Tensor& q, const at::Tensor& k, const at::T
 }
 
 AttentionResult run_forward(const AttentionCall& c) {
-  if (computes_in_float(c)) {
-    auto r = run_forward(in_float(c));
-    const auto out = heads_last(c.q);
-    out.copy_(r.out);
-    return {out, r.lse};
-  }
-  const AttentionCall call = with_readable_bias(c);
   const auto result = empty_result(c.q);
   if (c.q.numel() == 0) return result;
-  const PreparedProblem prepared = prepare(call);
+  const PreparedProblem prepared = prepare(c);
   const auto target = view_of(result);
   if (c.q.is_cpu()) {
     flash::cpu::forward(prepared.problem, target);
@@ -103,13 +82,6 @@ AttentionResult run_forward(const AttentionCall& c) {
 
 AttentionGrads run_backward(const AttentionCall& c, const at::Tensor& grad_out,
                             const AttentionResult& forward, bool bias_grad) {
-  if (computes_in_float(c)) {
-    auto g = run_backward(in_float(c), grad_out.to(at::kFloat), {forward.out.to(at::kFloat), forward.lse},
-                          bias_grad);
-    for (auto* x : {&g.q, &g.k, &g.v}) *x = x->to(at::kHalf);
-    return g;
-  }
-  const AttentionCall call = with_readable_bias(c);
   const auto& bias = c.options.bias;
   auto grads = empty_grads(c.q, c.k, c.v, bias_grad ? bias : at::Tensor());
   auto float_bias = bias_grad ? at::zeros(bias.sizes(), bias.options().dtype(at::kFloat)) : at::Tensor();
@@ -123,7 +95,7 @@ AttentionGrads run_backward(const AttentionCall& c, const at::Tensor& grad_out,
   }
   const auto grad = with_contiguous_rows(grad_out.to(c.q.scalar_type()));
   const auto delta = at::empty_like(forward.lse);
-  const PreparedProblem prepared = prepare(call);
+  const PreparedProblem prepared = prepare(c);
   flash::BackwardArguments a;
   a.forward = view_of(forward);
   a.grad_out = grad.data_ptr();

@@ -39,7 +39,16 @@ AttentionResult dense(const AttentionCall& c, const at::Tensor& q_in, const at::
   const auto& o = c.options;
   const auto dtype = q_in.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const int64_t B = q_in.size(0), H = q_in.size(1), Lq = q_in.size(2), Lk = k_in.size(2);
-  const auto q = q_in.to(dtype), k = repeat_heads(k_in.to(dtype), H), v = repeat_heads(v_in.to(dtype), H);
+  const auto q = q_in.to(dtype);
+  // What the mask hides may be anything, and 0 NaN = NaN.
+  const auto keys = [&](const at::Tensor& x) {
+    const auto& seen = o.key_padding_mask;
+    return repeat_heads(seen.defined()
+                            ? x.to(dtype).masked_fill(seen.logical_not().unsqueeze(1).unsqueeze(3), 0)
+                            : x.to(dtype),
+                        H);
+  };
+  const auto k = keys(k_in), v = keys(v_in);  // [B, H, Lk, D]
   const auto part = [&](const at::Tensor& x) {
     return x.size(0) == 1 ? x : x.slice(0, first_batch, first_batch + B);
   };
@@ -80,6 +89,7 @@ AttentionResult dense(const AttentionCall& c, const at::Tensor& q_in, const at::
 }  // namespace
 
 AttentionResult reference_attention(const AttentionCall& c) {
+  const c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
   if (!c.is_packed() && !c.used_k.defined()) return dense(c, c.q, c.k, c.v, 0);
   std::vector<at::Tensor> outs, lses;
   const auto list = [](const at::Tensor& x) {

@@ -1,8 +1,17 @@
 #include "ops/attention/sdpa.h"
 
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 
 namespace gen::ops {
+namespace {
+
+at::Tensor torchs(const AttentionCall& c, const std::optional<at::Tensor>& bias) {
+  return at::scaled_dot_product_attention(c.q, c.k, c.v, bias, /*dropout_p=*/0.0, c.options.causal, c.scale(),
+                                          /*enable_gqa=*/c.heads() != c.kv_heads());
+}
+
+}  // namespace
 
 std::string sdpa_refusal(const AttentionCall& c) {
   const auto& o = c.options;
@@ -19,11 +28,20 @@ std::string sdpa_refusal(const AttentionCall& c) {
   return "";
 }
 
+bool sdpa_is_faster(const AttentionCall& c, std::string_view instruction_set) {
+  if (!c.q.is_cpu() || instruction_set.starts_with("avx512") || !sdpa_refusal(c).empty()) return false;
+  const bool wants_gradient =
+      at::GradMode::is_enabled() && (c.q.requires_grad() || c.k.requires_grad() || c.v.requires_grad());
+  const bool plain = !c.options.causal && !c.options.bias.defined();
+  return plain && !wants_gradient && c.lq() >= 512 && c.lk() >= 512 && c.q.size(3) >= 64;
+}
+
 at::Tensor sdpa_attention(const AttentionCall& c) {
-  std::optional<at::Tensor> bias;
-  if (c.options.bias.defined()) bias = c.options.bias.to(c.q.scalar_type());
-  return at::scaled_dot_product_attention(c.q, c.k, c.v, bias, /*dropout_p=*/0.0, c.options.causal, c.scale(),
-                                          /*enable_gqa=*/c.heads() != c.kv_heads());
+  if (!c.options.bias.defined()) return torchs(c, std::nullopt);
+  // A row whose bias is -infinity everywhere sees no key and is 0, where torch may give NaN on some devices.
+  const auto bias = c.options.bias.to(c.q.scalar_type());
+  const auto hidden = bias.isneginf().all(-1, /*keepdim=*/true);
+  return torchs(c, bias.masked_fill(hidden, 0)).masked_fill(hidden, 0);
 }
 
 }  // namespace gen::ops

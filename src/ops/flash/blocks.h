@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -22,20 +23,19 @@ using ops::cpu::Buffer;
 
 /// A tensor [B, H, L, D] or, packed, [total, H, D].
 struct View {
-  void* data = nullptr;
+  char* data = nullptr;
   Strides strides;
   DType dtype = DType::f32;
+  const simd::OperandKernels* operand = nullptr;  ///< those of dtype
 
-  int64_t offset(int64_t b, int64_t h, int64_t row) const {
-    return b * strides.batch + h * strides.head + row * strides.row;
-  }
-  template <class T>
-  T* at(int64_t b, int64_t h, int64_t row) const {
-    return static_cast<T*>(data) + offset(b, h, row);
+  void* at(int64_t b, int64_t h, int64_t row, int64_t column = 0) const {
+    return data +
+           (b * strides.batch + h * strides.head + row * strides.row + column) * operand->element_bytes;
   }
 };
-inline View view(const void* data, const Strides& strides, DType dtype) {
-  return {const_cast<void*>(data), strides, dtype};
+inline View view(const void* data, const Strides& strides, DType dtype, const simd::Kernels& kernels) {
+  return {static_cast<char*>(const_cast<void*>(data)), strides, dtype,
+          kernels.operands[static_cast<size_t>(dtype)]};
 }
 
 /// One sequence of the batch.
@@ -44,6 +44,9 @@ struct Sequence {
   int64_t lq = 0, lk = 0;
   int64_t first_q = 0, first_k = 0;  ///< its first rows in a packed batch
   Band band;
+  const uint8_t* key_mask = nullptr;  ///< [lk], 1 where a key may be seen; null: everywhere
+
+  int64_t num_visible(Range keys) const;
 };
 std::vector<Sequence> sequences(const Problem& problem);
 
@@ -51,24 +54,12 @@ std::vector<Sequence> sequences(const Problem& problem);
 /// (rows x dim floats).
 simd::LeftMatrix rows_of(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows,
                          int64_t dim, float* room);
+/// The same of keys or values, with zeros where the key mask hides: what lies there may be anything, and 0 NaN = NaN.
+simd::LeftMatrix key_rows_of(const View& x, const Sequence& s, int64_t head, Range keys, int64_t dim,
+                             float* room);
 /// Writes float32 rows, scaled, in the view's dtype.
 void store_rows(const View& x, const Sequence& s, int64_t first, int64_t head, Range rows, int64_t dim,
                 const float* from, int64_t ld, float scale);
-
-/// All rows of each sequence and head of a tensor as right operands: [L, D], or transposed [D, L].
-class PackedHeads {
- public:
-  PackedHeads(const View& x, const std::vector<Sequence>& all, bool keys, int64_t heads, int64_t dim,
-              bool transposed, const simd::GemmKernels& kernels);
-  simd::PackedMatrix operator()(size_t sequence, int64_t head) const {
-    return matrices_[sequence * heads_ + head];
-  }
-
- private:
-  size_t heads_;
-  Buffer buffer_;
-  std::vector<simd::PackedMatrix> matrices_;
-};
 
 /// A block of rows of one head of one sequence.
 struct Block {
@@ -83,7 +74,8 @@ std::vector<Block> blocks(const std::vector<Sequence>& all, bool keys, int64_t h
 template <class Item, class Make, class Body>
 void each_block(const std::vector<Item>& all, const Make& make, const Body& body) {
   std::atomic<size_t> next{0};
-  parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
+  const auto workers = std::min<int64_t>(at::get_num_threads(), static_cast<int64_t>(all.size()));
+  parallel_for(0, workers, 1, [&](int64_t, int64_t) {
     if (next.load() >= all.size()) return;
     auto workspace = make();
     for (size_t i = next++; i < all.size(); i = next++) body(all[i], workspace);

@@ -10,7 +10,8 @@ namespace gen::ops::flash::cpu {
 void forward(const Problem& problem, const ForwardResult& result,
              const simd::Kernels& kernels = simd::kernels());
 
-/// Fills delta, grad_q, grad_k, grad_v and, where wanted, grad_bias. Deterministic whatever the number of threads: dK and dV are summed by block of keys, dQ by block of queries, dBias by block of the bias.
+/// Fills delta, grad_q, grad_k, grad_v and, where wanted, grad_bias. Deterministic for any number of threads: what several
+/// tasks add to is summed for each and added in order.
 void backward(const Problem& problem, const BackwardArguments& arguments,
               const simd::Kernels& kernels = simd::kernels());
 

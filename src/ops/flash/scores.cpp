@@ -8,25 +8,29 @@
 namespace gen::ops::flash::cpu {
 namespace {
 
-/// body(query, key, score) over a tile.
-template <class Body>
-void each_score(const Tile& tile, float* scores, Body body) {
-  for (int64_t r = 0; r < tile.rows(); ++r)
-    for (int64_t c = 0; c < tile.columns(); ++c)
-      body(tile.queries.begin + (tile.transposed ? c : r), tile.keys.begin + (tile.transposed ? r : c),
-           scores[r * kBlockColumns + c]);
-}
-
-float bias_value(const void* data, DType dtype, int64_t offset) {
-  if (dtype == DType::f32) return static_cast<const float*>(data)[offset];
-  return fused::to_float(static_cast<const fused::Bf16*>(data)[offset]);
+/// tile[r][c] += bias[r * row_step + c * column_step]. By few columns at a time: where they lie far apart, their cache lines
+/// last until the next rows need them.
+template <class T>
+void add(const T* bias, int64_t row_step, int64_t column_step, int64_t rows, int64_t columns, float* tile) {
+  const int64_t together = column_step == 0 || column_step == 1 ? columns : 8;
+  for (int64_t first = 0; first < columns; first += together) {
+    const int64_t last = std::min(columns, first + together);
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* from = bias + r * row_step;
+      float* to = tile + r * kBlockColumns;
+      if (column_step == 1)
+        for (int64_t c = first; c < last; ++c) to[c] += fused::to_float(from[c]);
+      else
+        for (int64_t c = first; c < last; ++c) to[c] += fused::to_float(from[c * column_step]);
+    }
+  }
 }
 
 }  // namespace
 
 bool Scores::plain(const Sequence& s, const Tile& tile) const {
   return p_.scale > 0 && p_.softcap <= 0 && p_.bias == nullptr && p_.alibi_slopes == nullptr &&
-         p_.key_mask == nullptr && s.band.covers(tile.queries, tile.keys);
+         s.num_visible(tile.keys) == Tile::length(tile.keys) && s.band.covers(tile.queries, tile.keys);
 }
 
 void Scores::modify(const Sequence& s, int64_t head, const Tile& tile, float* scores, float* slope) const {
@@ -42,20 +46,31 @@ void Scores::modify(const Sequence& s, int64_t head, const Tile& tile, float* sc
 
 void Scores::add_bias(const Sequence& s, int64_t head, const Tile& tile, float* scores) const {
   const int64_t* strides = p_.bias_strides;
-  const int64_t base = s.batch * strides[0] + head * strides[1];
-  each_score(tile, scores, [&](int64_t i, int64_t j, float& score) {
-    score += bias_value(p_.bias, p_.bias_dtype, base + i * strides[2] + j * strides[3]);
-  });
+  const int64_t first = s.batch * strides[0] + head * strides[1] + tile.queries.begin * strides[2] +
+                        tile.keys.begin * strides[3];
+  const int64_t along = strides[tile.transposed ? 3 : 2], across = strides[tile.transposed ? 2 : 3];
+  const auto add_as = [&]<class T>(const T* bias) {
+    add(bias + first, along, across, tile.rows(), tile.columns(), scores);
+  };
+  if (p_.bias_dtype == DType::f32) add_as(static_cast<const float*>(p_.bias));
+  if (p_.bias_dtype == DType::f16) add_as(static_cast<const fused::F16*>(p_.bias));
+  if (p_.bias_dtype == DType::bf16) add_as(static_cast<const fused::Bf16*>(p_.bias));
 }
 
 void Scores::add_alibi(const Sequence& s, int64_t head, const Tile& tile, float* scores) const {
   const float slope = p_.alibi_slopes[s.batch * p_.alibi_batch_stride + head];
-  each_score(tile, scores, [&](int64_t i, int64_t j, float& score) {
-    score -= slope * static_cast<float>(std::abs(i + s.band.diagonal - j));
-  });
+  // The distance from the diagonal grows by one from row to row and falls from column to column, or the other way round.
+  const int64_t corner = tile.queries.begin + s.band.diagonal - tile.keys.begin;
+  for (int64_t r = 0; r < tile.rows(); ++r) {
+    const auto first = static_cast<float>(tile.transposed ? r - corner : corner + r);
+    float* row = scores + r * kBlockColumns;
+    for (int64_t c = 0; c < tile.columns(); ++c)
+      row[c] -= slope * std::abs(first - static_cast<float>(static_cast<int32_t>(c)));
+  }
 }
 
 void Scores::hide(const Sequence& s, const Tile& tile, float* scores) const {
+  const int64_t columns = tile.columns();
   if (!s.band.covers(tile.queries, tile.keys))
     for (int64_t r = 0; r < tile.rows(); ++r) {
       const Range line = tile.transposed ? Range{tile.keys.begin + r, tile.keys.begin + r + 1}
@@ -63,14 +78,19 @@ void Scores::hide(const Sequence& s, const Tile& tile, float* scores) const {
       const Range seen = tile.transposed ? s.band.rows(line, s.lq) : s.band.columns(line, s.lk);
       const int64_t first = tile.transposed ? tile.queries.begin : tile.keys.begin;
       float* row = scores + r * kBlockColumns;
-      for (int64_t c = 0; c < tile.columns(); ++c)
-        if (first + c < seen.begin || first + c >= seen.end) row[c] = -kInfinity;
+      const int64_t begin = std::clamp<int64_t>(seen.begin - first, 0, columns);
+      const int64_t end = std::clamp<int64_t>(seen.end - first, begin, columns);
+      std::fill(row, row + begin, -kInfinity);
+      std::fill(row + end, row + columns, -kInfinity);
     }
-  if (p_.key_mask != nullptr) {
-    const uint8_t* visible = p_.key_mask + s.batch * p_.key_mask_stride;
-    each_score(tile, scores, [&](int64_t, int64_t j, float& score) {
-      if (visible[j] == 0) score = -kInfinity;
-    });
+  if (s.num_visible(tile.keys) == Tile::length(tile.keys)) return;
+  const uint8_t* visible = s.key_mask + tile.keys.begin;
+  for (int64_t r = 0; r < tile.rows(); ++r) {
+    float* row = scores + r * kBlockColumns;
+    if (!tile.transposed)
+      for (int64_t c = 0; c < columns; ++c) row[c] = visible[c] != 0 ? row[c] : -kInfinity;
+    else if (visible[r] == 0)
+      std::fill(row, row + columns, -kInfinity);
   }
 }
 

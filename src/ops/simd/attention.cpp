@@ -91,6 +91,15 @@ void gradient(float* s, float* ds, int64_t ld, int64_t rows, int64_t columns, fl
                                                                          delta);
 }
 
+void dot_rows(const float* x, int64_t ldx, const float* y, int64_t ldy, int64_t rows, int64_t columns,
+              float* dot) {
+  for (int64_t r = 0; r < rows; ++r, x += ldx, y += ldy) {
+    F sum = {};
+    for_lanes(columns, [&](int64_t c, auto lanes) { sum += lanes.load(x + c) * lanes.load(y + c); });
+    dot[r] = total(sum);
+  }
+}
+
 void scale_rows(float* x, int64_t ld, int64_t rows, int64_t columns, const float* factor) {
   for (int64_t r = 0; r < rows; ++r, x += ld)
     for (int64_t c = 0; c < columns; c += kLanes) store(x + c, load(x + c) * factor[r]);
@@ -113,6 +122,6 @@ void softcap(float* s, float* slope, int64_t ld, int64_t rows, int64_t columns, 
 }  // namespace
 
 extern const AttentionKernels kAttention;
-const AttentionKernels kAttention{softmax, gradient, scale_rows, multiply, softcap};
+const AttentionKernels kAttention{softmax, gradient, dot_rows, scale_rows, multiply, softcap};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

@@ -14,6 +14,9 @@ struct AttentionKernels {
   /// s = exp(scale * s - lse), then ds = s * (ds - delta). lse and delta are for each row, or for each column.
   void (*gradient)(float* s, float* ds, int64_t ld, int64_t rows, int64_t columns, float scale,
                    const float* lse, const float* delta, bool by_column);
+  /// dot[r] = x[r] . y[r]
+  void (*dot_rows)(const float* x, int64_t ldx, const float* y, int64_t ldy, int64_t rows, int64_t columns,
+                   float* dot);
   /// x[r] *= factor[r]
   void (*scale_rows)(float* x, int64_t ld, int64_t rows, int64_t columns, const float* factor);
   /// x *= y

@@ -2,21 +2,34 @@
 // B serves R multiplications and each broadcast of A four.
 #include "ops/simd/gemm.h"
 
-#include "ops/simd/vector.h"
+#include "ops/simd/panel.h"
+#include "ops/simd/tables.h"
 
 namespace gen::ops::simd::GEN_SIMD_NAME {
 namespace {
 
-constexpr int kPanelVectors = kLanes == 16 ? 4 : 2;
-constexpr int kPanel = kPanelVectors * kLanes;
-/// A tail of half a vector is worth its own instructions on the widest registers only.
-constexpr int kGrain = kLanes == 16 ? 8 : kLanes;
-constexpr int kRows = kLanes == 16 ? 6 : 4;
-
 using Half = float __attribute__((vector_size(4 * kGrain)));
 
+/// How a product is added: of numbers, or of pairs of bfloat16 that are stored as numbers.
+struct Numbers {
+  template <class V>
+  static void add(V& sum, float a, V b) {
+    sum += a * b;
+  }
+};
+#if defined(__AVX512BF16__)
+struct Pairs {
+  static void add(F& sum, float a, F b) {
+    sum = (F)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_ps(a), (__m512bh)b);
+  }
+  static void add(Half& sum, float a, Half b) {
+    sum = (Half)_mm256_dpbf16_ps((__m256)sum, (__m256bh)_mm256_set1_ps(a), (__m256bh)b);
+  }
+};
+#endif
+
 /// `NV` vectors and, if `kTail`, a half one.
-template <int R, int NV, bool kTail>
+template <class Element, int R, int NV, bool kTail>
 inline void tile(const LeftMatrix& left, const float* b, int64_t k, float* c, int64_t ldc, bool accumulate) {
   constexpr int kWidth = NV * kLanes + (kTail ? kGrain : 0);
   const float* a = left.data;
@@ -35,8 +48,8 @@ inline void tile(const LeftMatrix& left, const float* b, int64_t k, float* c, in
     if constexpr (kTail) std::memcpy(&y, b + NV * kLanes, sizeof(Half));
     for (int r = 0; r < R; ++r) {
       const float s = a[r * lda];
-      for (int v = 0; v < NV; ++v) sum[r][v] += s * x[v];
-      if constexpr (kTail) half[r] += s * y;
+      for (int v = 0; v < NV; ++v) Element::add(sum[r][v], s, x[v]);
+      if constexpr (kTail) Element::add(half[r], s, y);
     }
   }
   for (int r = 0; r < R; ++r) {
@@ -45,34 +58,32 @@ inline void tile(const LeftMatrix& left, const float* b, int64_t k, float* c, in
   }
 }
 
-template <int R>
-struct Count {};
-
-template <int NV, bool kTail>
+template <class Element, int NV, bool kTail>
 void rows(LeftMatrix a, const float* b, int64_t k, float* c, int64_t ldc, int64_t m, bool accumulate) {
-  const auto next = [&]<int R>(Count<R>) {
-    tile<R, NV, kTail>(a, b, k, c, ldc, accumulate);
-    m -= R;
+  each_rows(m, [&]<int R>(Count<R>) {
+    tile<Element, R, NV, kTail>(a, b, k, c, ldc, accumulate);
     a.data += R * a.row_stride;
     c += R * ldc;
-  };
-  while (m >= kRows) next(Count<kRows>{});
-  if constexpr (kRows > 4)
-    if (m >= 4) next(Count<4>{});
-  if (m >= 2) next(Count<2>{});
-  if (m > 0) next(Count<1>{});
+  });
 }
 
 using Rows = void (*)(LeftMatrix, const float*, int64_t, float*, int64_t, int64_t, bool);
 /// By the panel's width in grains.
-template <bool kHalves = (kGrain < kLanes)>
+template <class Element, bool kHalves = (kGrain < kLanes)>
 constexpr Rows rows_of(int64_t grains) {
   if constexpr (kHalves) {
-    constexpr Rows table[] = {nullptr,       rows<0, true>,  rows<1, false>, rows<1, true>, rows<2, false>,
-                              rows<2, true>, rows<3, false>, rows<3, true>,  rows<4, false>};
+    constexpr Rows table[] = {nullptr,
+                              rows<Element, 0, true>,
+                              rows<Element, 1, false>,
+                              rows<Element, 1, true>,
+                              rows<Element, 2, false>,
+                              rows<Element, 2, true>,
+                              rows<Element, 3, false>,
+                              rows<Element, 3, true>,
+                              rows<Element, 4, false>};
     return table[grains];
   } else {
-    constexpr Rows table[] = {nullptr, rows<1, false>, rows<2, false>};
+    constexpr Rows table[] = {nullptr, rows<Element, 1, false>, rows<Element, 2, false>};
     return table[grains];
   }
 }
@@ -92,13 +103,14 @@ void narrow(Rows compute, LeftMatrix a, const float* panel, int64_t k, float* c,
   }
 }
 
-void multiply(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n,
-              float* c, int64_t ldc, int64_t m, bool accumulate) {
+template <class Element>
+void multiply_elements(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0,
+                       int64_t n, float* c, int64_t ldc, int64_t m, bool accumulate) {
   for (int64_t j = n0; j < n0 + n; j += kPanel) {
     const int64_t stored = b.columns - j < kPanel ? (b.columns - j + kGrain - 1) / kGrain * kGrain : kPanel;
     const int64_t width = n0 + n - j;
     const float* panel = b.data + j * b.rows + k0 * stored;
-    const Rows compute = rows_of(stored / kGrain);
+    const Rows compute = rows_of<Element>(stored / kGrain);
     if (width < stored)
       narrow(compute, a, panel, k, c + (j - n0), ldc, m, width, accumulate);
     else
@@ -106,46 +118,15 @@ void multiply(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k,
   }
 }
 
-/// body(panel's first column, its columns, its stored width, where it is stored)
-template <class Body>
-void each_panel(int64_t rows, int64_t columns, float* out, Body body) {
-  for (int64_t j = 0; j < columns; j += kPanel) {
-    const int64_t width = columns - j < kPanel ? columns - j : kPanel;
-    const int64_t stored = (width + kGrain - 1) / kGrain * kGrain;
-    body(j, width, stored, out + j * rows);
-  }
-}
-
-template <class T>
-void pack(const T* x, int64_t ld, int64_t rows, int64_t columns, float* out) {
-  each_panel(rows, columns, out, [&](int64_t j, int64_t width, int64_t stored, float* panel) {
-    for (int64_t r = 0; r < rows; ++r, panel += stored) {
-      const T* row = x + r * ld + j;
-      for (int64_t c = 0; c < width; ++c) panel[c] = to_float(row[c]);
-      for (int64_t c = width; c < stored; ++c) panel[c] = 0;
-    }
-  });
-}
-
-/// By strips of rows that stay in the first cache while they are read along and written across.
-template <class T>
-void pack_transposed(const T* x, int64_t ld, int64_t rows, int64_t columns, float* out) {
-  constexpr int64_t kStrip = 16;
-  each_panel(rows, columns, out, [&](int64_t j, int64_t width, int64_t stored, float* panel) {
-    for (int64_t r0 = 0; r0 < rows; r0 += kStrip) {
-      const int64_t r1 = r0 + kStrip < rows ? r0 + kStrip : rows;
-      for (int64_t c = 0; c < width; ++c)
-        for (int64_t r = r0; r < r1; ++r) panel[r * stored + c] = to_float(x[(j + c) * ld + r]);
-      for (int64_t c = width; c < stored; ++c)
-        for (int64_t r = r0; r < r1; ++r) panel[r * stored + c] = 0;
-    }
-  });
-}
-
 }  // namespace
 
 extern const GemmKernels kGemm;
-const GemmKernels kGemm{
-    kPanel, kGrain, kLanes, multiply, pack<float>, pack<Bf16>, pack_transposed<float>, pack_transposed<Bf16>};
+const GemmKernels kGemm{kPanel, kGrain, kLanes, multiply_elements<Numbers>};
+#if defined(__AVX512BF16__)
+void multiply_pairs(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n,
+                    float* c, int64_t ldc, int64_t m, bool accumulate) {
+  multiply_elements<Pairs>(a, b, k0, k, n0, n, c, ldc, m, accumulate);
+}
+#endif
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

@@ -26,11 +26,6 @@ struct GemmKernels {
   /// C [m, n] (+)= A [m, k] B[k0 : k0 + k, n0 : n0 + n]. C is row-major with rows ldc apart; n0 is a multiple of `panel`.
   void (*multiply)(const LeftMatrix& a, const PackedMatrix& b, int64_t k0, int64_t k, int64_t n0, int64_t n,
                    float* c, int64_t ldc, int64_t m, bool accumulate);
-  /// B = x [rows, columns], and B = x^T of x [columns, rows]; x's rows are `ld` apart, out holds packed_size() floats.
-  void (*pack)(const float* x, int64_t ld, int64_t rows, int64_t columns, float* out);
-  void (*pack_bf16)(const uint16_t* x, int64_t ld, int64_t rows, int64_t columns, float* out);
-  void (*pack_transposed)(const float* x, int64_t ld, int64_t rows, int64_t columns, float* out);
-  void (*pack_transposed_bf16)(const uint16_t* x, int64_t ld, int64_t rows, int64_t columns, float* out);
 };
 
 /// n rounded up to panels: C then has room for the whole of the last one, which saves a copy.
@@ -38,7 +33,7 @@ inline int64_t whole_panels(const GemmKernels& kernels, int64_t n) {
   return (n + kernels.panel - 1) / kernels.panel * kernels.panel;
 }
 
-/// Floats that pack() and pack_transposed() fill.
+/// Floats that OperandKernels::pack and pack_transposed fill.
 inline int64_t packed_size(const GemmKernels& kernels, int64_t rows, int64_t columns) {
   return rows * ((columns + kernels.grain - 1) / kernels.grain) * kernels.grain;
 }

@@ -194,7 +194,17 @@ constexpr GroupNormKernels<T> table() {
 extern const GemmKernels kGemm;
 extern const AttentionKernels kAttention;
 extern const Kernels kKernels;
-const Kernels kKernels{GEN_SIMD_TEXT, table<float>(), table<Bf16>(), &kGemm,       &kAttention,
-                       &kRowNorm,     &kRowNormBf16,  &kRotary,      &kRotaryBf16, &kAdam};
+const Kernels kKernels{.instruction_set = GEN_SIMD_TEXT,
+                       .group_norm = table<float>(),
+                       .group_norm_bf16 = table<Bf16>(),
+                       .gemm = &kGemm,
+                       .operands = {&kOperandF32, &kOperandF16, &kOperandBf16},
+                       .pairs = &kPairs,
+                       .attention = &kAttention,
+                       .row_norm = &kRowNorm,
+                       .row_norm_bf16 = &kRowNormBf16,
+                       .rotary = &kRotary,
+                       .rotary_bf16 = &kRotaryBf16,
+                       .adam = &kAdam};
 
 }  // namespace gen::ops::simd::GEN_SIMD_NAME

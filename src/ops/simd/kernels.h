@@ -7,11 +7,16 @@
 
 #include "ops/simd/attention.h"
 #include "ops/simd/gemm.h"
+#include "ops/simd/operand.h"
+#include "ops/simd/pairs.h"
 
 namespace gen::ops::simd {
 
-/// bfloat16 as its bits.
+/// bfloat16 and float16 as their bits.
 using Bf16 = uint16_t;
+struct F16 {
+  uint16_t bits;
+};
 
 /// "Rows": channels beside each other (channels last), row r at x + r * ld, one parameter per channel.
 /// "Plane": one channel's pixels beside each other, one parameter for all. T is float or Bf16; sums and
@@ -81,6 +86,8 @@ struct Kernels {
   GroupNormKernels<float> group_norm;
   GroupNormKernels<Bf16> group_norm_bf16;
   const GemmKernels* gemm;
+  const OperandKernels* operands[3];  ///< of float32, float16 and bfloat16, as flash::DType counts them
+  const PairKernels* pairs;           ///< null functions where the instructions are missing
   const AttentionKernels* attention;
   const RowNormKernels<float>* row_norm;
   const RowNormKernels<Bf16>* row_norm_bf16;
@@ -98,10 +105,13 @@ extern const Kernels kKernels;
 namespace avx512 {
 extern const Kernels kKernels;
 }
+namespace avx512_bf16 {
+extern const Kernels kKernels;
+}
 
 /// The best that this machine runs.
 const Kernels& kernels();
-/// Those of one instruction set ("baseline", "avx2", "avx512"), or nullptr where this machine lacks it.
+/// Those of one instruction set ("baseline", "avx2", "avx512", "avx512_bf16"), or nullptr where this machine lacks it.
 const Kernels* kernels_for(const char* instruction_set);
 
 }  // namespace gen::ops::simd

@@ -79,7 +79,7 @@ TEST(AdamWOp, IsTheAlgorithmInFloat64) {
 }
 
 TEST(AdamWOp, EveryInstructionSetIsTheAlgorithm) {
-  for (const char* name : {"baseline", "avx2", "avx512"}) {
+  for (const char* name : {"baseline", "avx2", "avx512", "avx512_bf16"}) {
     const auto* kernels = ops::simd::kernels_for(name);
     if (kernels == nullptr) continue;
     const auto tensors = make_tensors(kSizes);

@@ -38,7 +38,7 @@ inline AttentionCase random_case(std::mt19937& random, at::ScalarType dtype = at
   const auto up_to = [&](int64_t n) { return 1 + static_cast<int64_t>(random() % static_cast<uint64_t>(n)); };
   const int64_t kv_heads = pick({1, 2}), heads = kv_heads * pick({1, 1, 3}), B = pick({1, 2});
   const int64_t lq = pick({1, up_to(20), up_to(20), up_to(120)}),
-                lk = pick({lq, 1, up_to(40), up_to(40), up_to(330)});
+                lk = pick({lq, 1, up_to(40), up_to(330), 256 + up_to(80)});
   const int64_t D = pick({1, 8, 16, 20, 32, 40, 64, 72, 80, up_to(96)});
   AttentionCase c{random_heads(random, {B, heads, lq, D}, dtype),
                   random_heads(random, {B, kv_heads, lk, D}, dtype),

@@ -20,7 +20,7 @@ ops::AttentionCall call_of(const test::AttentionCase& c) { return {c.q, c.k, c.v
 
 std::vector<const ops::simd::Kernels*> instruction_sets() {
   std::vector<const ops::simd::Kernels*> list;
-  for (const char* name : {"baseline", "avx2", "avx512"})
+  for (const char* name : {"baseline", "avx2", "avx512", "avx512_bf16"})
     if (const auto* found = ops::simd::kernels_for(name)) list.push_back(found);
   return list;
 }
@@ -75,10 +75,35 @@ TEST(FlashCpu, EveryInstructionSetFillsTheSameOutputs) {
   }
 }
 
+TEST(FlashCpu, EveryInstructionSetAgreesInBfloat16) {
+  torch::manual_seed(4);
+  std::mt19937 random(5);
+  const auto sets = instruction_sets();
+  for (int i = 0; i < 120; ++i) {
+    auto c = test::random_case(random, at::kBFloat16);
+    if (i % 2 == 0) {  // enough rows for packed operands
+      c.q = at::cat({c.q, c.q, c.q, c.q}, 2);
+      c.options.bias = at::Tensor();
+    }
+    const auto grad = torch::randn(c.q.sizes()).to(at::kBFloat16);
+    const auto first = run(c, grad, *sets.front());
+    double size = 1;
+    for (const auto& x : {first.out, first.q, first.k, first.v})
+      size = std::max(size, x.abs().max().item<double>());
+    for (const auto* set : sets) {
+      const auto o = run(c, grad, *set);
+      for (const auto& [got, want] :
+           {std::pair{o.out, first.out}, {o.q, first.q}, {o.k, first.k}, {o.v, first.v}})
+        EXPECT_LT(test::max_abs_diff(got, want), 2e-2 * size) << set->instruction_set << i;
+    }
+  }
+}
+
 TEST(FlashCpu, EveryInstructionSetMultipliesMatricesOfAnyShape) {
   torch::manual_seed(1);
   for (const auto* set : instruction_sets()) {
     const auto& gemm = *set->gemm;
+    const auto& floats = *set->operands[0];
     for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
              {1, 1, 1}, {7, 5, 3}, {48, 8, 256}, {13, 64, 77}, {5, 300, 40}, {6, 16, 200}, {3, 9, 63}}) {
       const auto a = torch::randn({m, k}), b = torch::randn({k, n}), a_columns = a.t().contiguous();
@@ -88,9 +113,9 @@ TEST(FlashCpu, EveryInstructionSetMultipliesMatricesOfAnyShape) {
       for (const bool transposed : {false, true})
         for (const bool accumulate : {false, true}) {
           if (transposed)
-            gemm.pack_transposed(b_columns.data_ptr<float>(), k, k, n, packed.data());
+            floats.pack_transposed(b_columns.data_ptr<float>(), k, k, n, packed.data());
           else
-            gemm.pack(b.data_ptr<float>(), n, k, n, packed.data());
+            floats.pack(b.data_ptr<float>(), n, k, n, packed.data());
           const auto c = before.clone();
           const ops::simd::LeftMatrix left = transposed
                                                  ? ops::simd::LeftMatrix{a_columns.data_ptr<float>(), 1, m}
@@ -103,6 +128,57 @@ TEST(FlashCpu, EveryInstructionSetMultipliesMatricesOfAnyShape) {
         }
     }
   }
+}
+
+constexpr std::array kDtypes{at::kFloat, at::kHalf, at::kBFloat16};  // as flash::DType counts them
+
+TEST(FlashCpu, EveryInstructionSetMultipliesOperandsWhereTheyLie) {
+  torch::manual_seed(2);
+  for (const auto* set : instruction_sets())
+    for (size_t t = 0; t < kDtypes.size(); ++t) {
+      const auto& operand = *set->operands[t];
+      for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
+               {1, 1, 1}, {1, 64, 33}, {2, 40, 16}, {3, 20, 77}, {7, 129, 5}, {16, 72, 250}, {29, 48, 160}}) {
+        const int64_t room = (k + 15) / 16 * 16, ldc = (n + 15) / 16 * 16;
+        const auto a = torch::randn({m, k}), before = torch::randn({m, ldc});
+        const auto padded = at::constant_pad_nd(a, {0, room - k});
+        // Rows lie in a wider tensor, and what is beside them must not be read.
+        const auto x = at::full({n, k + 3}, NAN).to(kDtypes[t]), y = at::full({k, n + 3}, NAN).to(kDtypes[t]);
+        x.slice(1, 0, k).copy_(torch::randn({n, k}));
+        y.slice(1, 0, n).copy_(torch::randn({k, n}));
+        const auto products = at::empty({m, n}), sums = before.clone();
+        operand.multiply_transposed(padded.data_ptr<float>(), room, x.data_ptr(), k + 3, k,
+                                    products.data_ptr<float>(), n, m, n);
+        operand.add_product({a.data_ptr<float>(), k}, y.data_ptr(), n + 3, k, sums.data_ptr<float>(), ldc, m,
+                            n);
+        const auto wide = a.to(at::kDouble);
+        const auto of = [](const at::Tensor& right, int64_t columns) {
+          return right.slice(1, 0, columns).to(at::kDouble);
+        };
+        EXPECT_LT(test::max_abs_diff(products, at::matmul(wide, of(x, k).t())), 1e-4)
+            << set->instruction_set << " " << m << "x" << k << "x" << n;
+        EXPECT_LT(test::max_abs_diff(sums.slice(1, 0, n), at::matmul(wide, of(y, n)) + before.slice(1, 0, n)),
+                  1e-4)
+            << set->instruction_set << " " << m << "x" << k << "x" << n;
+      }
+    }
+}
+
+TEST(FlashCpu, EveryInstructionSetConvertsAsTorch) {
+  torch::manual_seed(3);
+  const auto bits = at::arange(65536, at::kInt).to(at::kShort);
+  const auto floats = at::cat({torch::randn({5000}), torch::randn({5000}) * 1e-6, torch::randn({5000}) * 3e4,
+                               at::tensor({65519.0F, 65520.0F, 0.0F, -0.0F, INFINITY, -INFINITY, 5.9e-8F})});
+  for (const auto* set : instruction_sets())
+    for (size_t t = 1; t < kDtypes.size(); ++t) {
+      const auto half = bits.view(kDtypes[t]), widened = at::empty({65536}), want = half.to(at::kFloat);
+      set->operands[t]->widen(half.data_ptr(), 65536, 1, 65536, widened.data_ptr<float>(), 65536);
+      EXPECT_TRUE(at::allclose(widened, want, 0, 0, /*equal_nan=*/true)) << set->instruction_set << t;
+      const auto narrowed = at::empty(floats.sizes(), kDtypes[t]);
+      set->operands[t]->narrow(floats.data_ptr<float>(), 0, 1, floats.size(0), 1, narrowed.data_ptr(), 0);
+      EXPECT_TRUE(torch::equal(narrowed.view(at::kShort), floats.to(kDtypes[t]).view(at::kShort)))
+          << set->instruction_set << t;
+    }
 }
 
 /// kB of this process's peak resident memory.
