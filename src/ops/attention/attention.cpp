@@ -33,7 +33,7 @@ AttentionPath path_of(const AttentionCall& c, bool with_lse) {
   static const AttentionPath from_environment = path_from_environment();
   if (from_environment != AttentionPath::automatic) return from_environment;
   const bool fused = flash_refusal(c).empty();
-  if (!with_lse && fused && sdpa_is_faster(c, simd::kernels().instruction_set)) return AttentionPath::sdpa;
+  if (!with_lse && fused && sdpa_is_preferred(c, simd::kernels().instruction_set)) return AttentionPath::sdpa;
   if (fused) return AttentionPath::fused;
   return !with_lse && sdpa_refusal(c).empty() ? AttentionPath::sdpa : AttentionPath::reference;
 }

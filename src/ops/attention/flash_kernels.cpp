@@ -1,6 +1,8 @@
 #include "ops/attention/flash_kernels.h"
 
 #include <ATen/Functions.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "gen/core/check.h"
 #include "gen/core/device.h"
@@ -35,6 +37,18 @@ Launcher launcher(const char* symbol) {
         fmt::format("attention: the fused path needs our CUDA kernels: {} (set attention to \"sdpa\")", why));
   return reinterpret_cast<Launcher>(found);
 }
+
+/// While it lives, the tensor's device is the current one, to which our launchers' kernels go, by the stream that torch uses.
+class OnDeviceOf {
+ public:
+  explicit OnDeviceOf(const at::Tensor& x)
+      : guard_(x.device()), stream_(c10::impl::VirtualGuardImpl(x.device().type()).getStream(x.device())) {}
+  void* stream() const { return stream_.native_handle(); }
+
+ private:
+  c10::DeviceGuard guard_;
+  c10::Stream stream_;
+};
 
 void check_launch(int error) {
   if (error < 0)
@@ -73,9 +87,10 @@ AttentionResult run_forward(const AttentionCall& c) {
   if (c.q.is_cpu()) {
     flash::cpu::forward(prepared.problem, target);
   } else {
+    const OnDeviceOf device(c.q);
     const auto room = workspace(prepared.problem, /*backward=*/false, c.options.deterministic, c.q);
     check_launch(launcher<flash::ForwardLauncher>(flash::kForwardSymbol)(
-        &prepared.problem, &target, room.data_ptr(), static_cast<size_t>(room.numel()), nullptr));
+        &prepared.problem, &target, room.data_ptr(), static_cast<size_t>(room.numel()), device.stream()));
   }
   return result;
 }
@@ -115,9 +130,10 @@ AttentionGrads run_backward(const AttentionCall& c, const at::Tensor& grad_out,
   if (c.q.is_cpu()) {
     flash::cpu::backward(prepared.problem, a);
   } else {
+    const OnDeviceOf device(c.q);
     const auto room = workspace(prepared.problem, /*backward=*/true, c.options.deterministic, c.q);
     check_launch(launcher<flash::BackwardLauncher>(flash::kBackwardSymbol)(
-        &prepared.problem, &a, room.data_ptr(), static_cast<size_t>(room.numel()), nullptr));
+        &prepared.problem, &a, room.data_ptr(), static_cast<size_t>(room.numel()), device.stream()));
   }
   return finish();
 }

@@ -28,7 +28,9 @@ std::string sdpa_refusal(const AttentionCall& c) {
   return "";
 }
 
-bool sdpa_is_faster(const AttentionCall& c, std::string_view instruction_set) {
+bool sdpa_is_preferred(const AttentionCall& c, std::string_view instruction_set) {
+  // Our CUDA kernels have not run on a GPU yet (cuda/README.md).
+  if (c.q.is_cuda()) return sdpa_refusal(c).empty();
   if (!c.q.is_cpu() || instruction_set.starts_with("avx512") || !sdpa_refusal(c).empty()) return false;
   const bool wants_gradient =
       at::GradMode::is_enabled() && (c.q.requires_grad() || c.k.requires_grad() || c.v.requires_grad());

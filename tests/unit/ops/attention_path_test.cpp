@@ -9,7 +9,7 @@ namespace gen {
 namespace {
 
 bool torchs(const at::Tensor& q, const at::Tensor& k, const ops::AttentionOptions& options, const char* set) {
-  return ops::sdpa_is_faster({q, k, k, options, {}, {}}, set);
+  return ops::sdpa_is_preferred({q, k, k, options, {}, {}}, set);
 }
 
 TEST(AttentionPath, TorchsIsTakenForLongPlainAttentionWithoutAvx512) {
