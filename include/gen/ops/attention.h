@@ -52,10 +52,10 @@ struct AttentionOptions {
 /// softmax(scale q k^T) v (Vaswani et al. 2017, eq. 1), never materialising [Lq, Lk].
 /// q [B, H, Lq, D], k and v [B, Hkv, Lk, D], Hkv divides H (head h reads key head h / (H / Hkv)); D <= 256; any strides;
 /// float32, bfloat16 or float16, all alike. Out has q's shape and dtype; its heads are merged without a copy by
-/// transpose(1, 2).reshape(). A row that sees no key is 0. Keys and values that key_padding_mask hides or that lie past their
-/// sequence's end may hold anything, NaN included; what causal attention or a window hides from some rows must be finite, as
-/// 0 NaN = NaN. Differentiable once. Throws ShapeError naming what was expected
-/// and what was got, ConfigError where the path cannot do what is asked.
+/// transpose(1, 2).reshape(). A row that sees no key is 0. On the CPU, keys and values that key_padding_mask hides or that lie
+/// past their sequence's end may hold anything, NaN included (fused and reference); what causal attention or a window hides
+/// from some rows only must be finite, as 0 NaN = NaN. Differentiable once. Throws ShapeError naming what was expected and
+/// what was got, ConfigError where the path cannot do what is asked.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const AttentionOptions& options = {});
 
