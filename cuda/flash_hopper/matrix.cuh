@@ -1,8 +1,8 @@
 // A warpgroup's two matrix products and what stands between them, on accumulators in registers.
 #pragma once
 
-#include "flash_hopper/arguments.cuh"
 #include "flash/softmax.h"
+#include "flash_hopper/arguments.cuh"
 #include "flash_hopper/wgmma.cuh"
 
 namespace gen::flash_hopper {

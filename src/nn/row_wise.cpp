@@ -11,6 +11,7 @@ namespace gen::row_wise {
 namespace {
 
 bool as_torch(const at::Tensor& x) {
+  if (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16) return true;
   return !x.is_cpu() || at::GradMode::is_enabled() || at::autocast::is_autocast_enabled(at::kCPU);
 }
 

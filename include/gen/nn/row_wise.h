@@ -2,7 +2,7 @@
 // every batch. LibTorch chooses the kernel of a product or a convolution by the number of rows, and computes the tail of a vectorised loop
 // otherwise than the rest; either changes the last bit.
 //
-// While no gradient is recorded, on a CPU, without autocast, row i of the result is a function of row i alone, bit for bit. Elsewhere these
+// While no gradient is recorded, on a CPU, without autocast, in float32 and bfloat16, row i of the result is a function of row i alone, bit for bit. Elsewhere these
 // are torch's own. Values agree with torch's up to rounding.
 #pragma once
 

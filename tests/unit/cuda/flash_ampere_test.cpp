@@ -80,7 +80,7 @@ TEST(FlashAmpere, FewKeysStayInSharedMemoryWhileQueriesPassBy) {
     for (int64_t lk : {77, 128}) {
       auto c = make_case(1, 1, lk == 77 ? 130 : 20, lk, dim, at::kHalf);
       if (lk == 128) c.options.causal = true;
-      if (dim % 3 == 1) c.k = c.k.slice(2, 0, 1), c.v = c.v.slice(2, 0, 1);
+      if (lk == 77 && dim % 3 == 1) c.k = c.k.slice(2, 0, 1), c.v = c.v.slice(2, 0, 1);
       EmulatedFlash kernels(call_of(c), {.backwards = lk == 77, .multiprocessors = 1});
       const auto got = kernels({});
       EXPECT_TRUE(kernels.forward_plan.choice.short_keys);
@@ -114,7 +114,7 @@ TEST(FlashAmpere, EveryOptionTogetherOnRandomProblems) {
     EmulatedFlash kernels(call_of(c), {.backwards = i % 2 == 1, .deterministic = i % 4 < 2});
     const auto got = kernels(grad, c.options.bias.defined());
     expect_close(got, in_double(c, grad),
-                 dtype == at::kFloat  ? 2e-5
+                 dtype == at::kFloat  ? 1e-4
                  : dtype == at::kHalf ? 4e-3
                                       : 2e-2,
                  "case " + std::to_string(i));
