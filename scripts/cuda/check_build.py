@@ -37,7 +37,7 @@ def readable(mangled):
     demangled = subprocess.run(["c++filt"], input="\n".join(mangled), capture_output=True, text=True, check=True)
     names = {}
     for raw, name in zip(mangled, demangled.stdout.splitlines()):
-        name = re.sub(r"\(anonymous namespace\)|_GLOBAL__N__\w+", "", name)
+        name = re.sub(r"(\(anonymous namespace\)|_GLOBAL__N__\w+)(::)?", "", name)
         name = re.sub(r"^void ", "", name)
         depth, end = 0, len(name)
         for i, letter in enumerate(name):  # the argument list is the first parenthesis outside <>
