@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
-# Sets up and builds: scripts/build.sh [PRESET [TARGET...]]. Without arguments: the whole release preset.
+# Sets up and builds: scripts/build.sh [--cuda] [PRESET [TARGET...]]. Without arguments: the whole release preset.
+# The CUDA kernels are compiled where a GPU is seen, or where --cuda asks for them (LibTorch then comes with its CUDA part).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/setup.sh
+setup=() configure=()
+if [ "${1:-}" = --cuda ]; then
+  setup=(--cuda) configure=(-DGEN_BUILD_CUDA=ON)
+  shift
+fi
+scripts/setup.sh "${setup[@]}"
 preset=${1:-release}
 shift || true
-[ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"/tmp/gen-configure.$$" 2>&1 || {
-  cat "/tmp/gen-configure.$$" >&2
-  rm -f "/tmp/gen-configure.$$"
-  exit 1
-}
-rm -f "/tmp/gen-configure.$$"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if [ ! -f "build/$preset/build.ninja" ] || [ ${#configure[@]} -gt 0 ]; then
+  cmake --preset "$preset" "${configure[@]}" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+fi
 targets=()
 for target in "$@"; do targets+=(--target "$target"); done
 cmake --build "build/$preset" "${targets[@]}"

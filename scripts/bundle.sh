@@ -21,10 +21,12 @@ mkdir -p "$bundle/bin" "$bundle/lib"
 cp "$build/bin/gen" "$bundle/bin/gen"
 cp "$build/gpu/gen_attention_check" "$bundle/bin/attention_check"
 cp "$build/lib/libgen.so" "$bundle/lib/"
-if [ -f "$build/lib/libgen_cuda.so" ]; then
-  cp "$build/lib/libgen_cuda.so" "$bundle/lib/"
+kernels=$build/lib/libgen_cuda.so
+[ -f "$kernels" ] || kernels=build/cuda/lib/libgen_cuda.so
+if [ -f "$kernels" ]; then
+  cp "$kernels" "$bundle/lib/"
 else
-  echo "bundle.sh: no libgen_cuda.so (no nvcc when this was built): the bundle has none of our CUDA kernels" >&2
+  echo "bundle.sh: no libgen_cuda.so (scripts/build.sh cuda gen_cuda makes it): the bundle has none of our CUDA kernels" >&2
 fi
 cp -r configs "$bundle/"
 cp scripts/gpu_check.sh "$bundle/"

@@ -3,10 +3,17 @@
 #
 #   scripts/test.sh              everything: lint, release tests, sanitizers, fuzzers
 #   scripts/test.sh --quick      lint and release tests only
+#   scripts/test.sh --cuda       everything, and cuda/ compiled even where its sources are as they were checked
 set -uo pipefail
 cd "$(dirname "$0")/.."
-quick=no
-[ "${1:-}" = --quick ] && quick=yes
+quick=no cuda=no
+for flag; do
+  case $flag in
+    --quick) quick=yes ;;
+    --cuda) cuda=yes ;;
+    *) sed -n '2,6p' "$0" | cut -c3-; exit 2 ;;
+  esac
+done
 fuzz_seconds=${GEN_FUZZ_SECONDS:-20}
 passed=0 failed=0 skipped=0
 failures=()
@@ -61,8 +68,13 @@ run_check() {
 
 scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
 for check in scripts/lint/*.py; do run_check "lint/$(basename "$check")" python3 "$check"; done
-if [ -f build/release/lib/libgen_cuda.so ]; then
-  run_check cuda/check_build.py python3 scripts/cuda/check_build.py build/release
+# Every kernel compiled and what nvcc made of it looked at, unless that was done for these very sources (cuda/checked).
+check_cuda() {
+  [ "$cuda" = no ] && python3 scripts/cuda/fingerprint.py && return
+  scripts/build.sh cuda gen_cuda && python3 scripts/cuda/check_build.py build/cuda
+}
+if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
+  run_check cuda/check_build.py check_cuda
 else
   echo "the checks of cuda/ need nvcc, which is absent"
   count cuda/check_build.py 0 0 1
@@ -75,9 +87,11 @@ run_check gpu_check.sh gpu_check_on_cpu
 for test in build/release/tests/gen_test_*; do run_gtest "$test" release; done
 
 if [ "$quick" = no ]; then
-  scripts/build.sh asan gen_test_unit_core gen_test_unit_config gen_test_unit_io fuzz_config fuzz_safetensors fuzz_image fuzz_idx ||
+  fuzzers=(tests/fuzz/fuzz_*.cpp)
+  fuzzers=("${fuzzers[@]##*/}")
+  scripts/build.sh asan gen_test_unit_core gen_test_unit_config gen_test_unit_io gen_test_unit_data "${fuzzers[@]%.cpp}" ||
     { echo "the sanitizer build failed"; count asan 0 1 0; }
-  for layer in core config io; do
+  for layer in core config io data; do
     [ -x "build/asan/tests/gen_test_unit_$layer" ] && run_gtest "build/asan/tests/gen_test_unit_$layer" asan
   done
   for fuzzer in build/asan/fuzz/fuzz_*; do

@@ -1,17 +1,26 @@
 # gen_layer(NAME [USES layer...] [LINKS target...]): the object library gen_NAME of src/NAME/**.cpp.
 # gen_library(NAME layer...): the shared library libNAME of those layers.
-function(gen_use_pch target)
-  target_link_libraries(${target} PRIVATE gen::settings torch::cpu nlohmann_json::nlohmann_json)
+# gen_pch(NAME HEADER): compiles HEADER once; gen_use_pch(TARGET [NAME]): TARGET takes it (gen_pch unless named).
+function(gen_pch name header)
   if(GEN_USE_PCH)
-    target_precompile_headers(${target} REUSE_FROM gen_pch)
+    add_library(${name} OBJECT ${PROJECT_SOURCE_DIR}/src/pch.cpp)
+    target_link_libraries(${name} PRIVATE gen::settings torch::cpu nlohmann_json::nlohmann_json ${ARGN})
+    target_precompile_headers(${name} PRIVATE ${header})
   endif()
 endfunction()
 
-if(GEN_USE_PCH)
-  add_library(gen_pch OBJECT ${PROJECT_SOURCE_DIR}/src/pch.cpp)
-  target_link_libraries(gen_pch PRIVATE gen::settings torch::cpu nlohmann_json::nlohmann_json)
-  target_precompile_headers(gen_pch PRIVATE ${PROJECT_SOURCE_DIR}/src/pch.h)
-endif()
+function(gen_use_pch target)
+  target_link_libraries(${target} PRIVATE gen::settings torch::cpu nlohmann_json::nlohmann_json)
+  if(GEN_USE_PCH)
+    set(pch gen_pch)
+    if(ARGN)
+      list(GET ARGN 0 pch)
+    endif()
+    target_precompile_headers(${target} REUSE_FROM ${pch})
+  endif()
+endfunction()
+
+gen_pch(gen_pch ${PROJECT_SOURCE_DIR}/src/pch.h)
 
 function(gen_layer name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES;LINKS")

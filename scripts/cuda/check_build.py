@@ -9,11 +9,12 @@
   them in triton/backends/nvidia/bin): the machine code has the instructions that resources.csv names, Hopper's kernels
   have HGMMA and UTMALDG, and no innermost loop with matrix instructions touches local memory.
 
-    scripts/cuda/check_build.py [BUILD_FOLDER]             build/release unless said otherwise
+    scripts/cuda/check_build.py [BUILD_FOLDER]             build/cuda unless said otherwise
     scripts/cuda/check_build.py [BUILD_FOLDER] --update    writes resources.csv anew; look at the difference
 
 The words of ptxas lie beside each object (scripts/cuda/compile.sh). Numbers are compared only for the compiler that
-resources.csv names: another one allocates registers in its own way. Prints each breach; exits 1 if there is any.
+resources.csv names: another one allocates registers in its own way. Prints each breach; exits 1 if there is any. Where
+there is none, the state of the sources is noted in cuda/checked (scripts/cuda/fingerprint.py).
 """
 import csv
 import os
@@ -23,6 +24,7 @@ import shutil
 import subprocess
 import sys
 
+import fingerprint
 import sass
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -181,7 +183,7 @@ def write_table(kernels, functions, version):
 
 def main():
     folders = [argument for argument in sys.argv[1:] if argument != "--update"]
-    folder = pathlib.Path(folders[0]) if folders else ROOT / "build/release"
+    folder = pathlib.Path(folders[0]) if folders else ROOT / "build/cuda"
     kernels, notes, problems = read_records(folder)
     if not problems:
         names = readable([kernel["kernel"] for kernel in kernels])
@@ -197,6 +199,8 @@ def main():
         else:
             problems += check_code(kernels, functions)
     print("\n".join(problems) if problems else f"{len(kernels)} kernels as they should be")
+    if not problems:
+        fingerprint.write()
     return 1 if problems else 0
 
 

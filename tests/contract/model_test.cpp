@@ -9,10 +9,14 @@
 #include "gen/config/load.h"
 #include "gen/diffusion/sampler.h"
 #include "gen/nn/network.h"
+#include "support/data_specs.h"
 #include "support/support.h"
 
 namespace gen {
 namespace {
+
+using test::images;
+using test::points;
 
 struct ModelCase {
   std::string name;  ///< of the case: the type and what is particular
@@ -25,21 +29,6 @@ struct ModelCase {
 };
 
 void PrintTo(const ModelCase& c, std::ostream* out) { *out << c.name; }
-
-DataSpec images(int64_t channels, int64_t size, int64_t num_classes = 0) {
-  DataSpec data;
-  data.shape = {channels, size, size};
-  data.num_classes = num_classes;
-  return data;
-}
-
-DataSpec points(int64_t dims) {
-  DataSpec data;
-  data.kind = DataKind::points;
-  data.shape = {dims};
-  data.levels = 0;
-  return data;
-}
 
 std::vector<ModelCase> model_cases() {
   return {

@@ -19,7 +19,7 @@ std::string images() {
   return idx_bytes({2, 3, 4}, pixels);
 }
 
-std::string error_of(const std::string& bytes, size_t rank = 3) {
+std::string idx_error_of(const std::string& bytes, size_t rank = 3) {
   try {
     parse_idx(bytes, "digits", rank);
   } catch (const DataError& error) {
@@ -38,30 +38,33 @@ TEST(Idx, ReadsPlainAndGzipAlike) {
 }
 
 TEST(Idx, SaysWhatIsWrong) {
-  EXPECT_NE(error_of("PNG and more").find("not an IDX file"), std::string::npos);
-  EXPECT_NE(error_of("").find("truncated"), std::string::npos);
-  EXPECT_NE(error_of(images(), 1).find("expected 1 dimensions (labels), got 3"), std::string::npos);
+  EXPECT_NE(idx_error_of("PNG and more").find("not an IDX file"), std::string::npos);
+  EXPECT_NE(idx_error_of("").find("truncated"), std::string::npos);
+  EXPECT_NE(idx_error_of(images(), 1).find("expected 1 dimensions (labels), got 3"), std::string::npos);
   std::string floats = images();
   floats[2] = 0x0D;
-  EXPECT_NE(error_of(floats).find("0x0d"), std::string::npos);
-  EXPECT_NE(error_of(images() + "x").find("1 bytes follow"), std::string::npos);
-  EXPECT_NE(error_of(gzip(images() + "x")).find("more data follow"), std::string::npos);
-  EXPECT_NE(error_of(gzip(images()) + "tail").find("4 bytes follow the end of the gzip stream"),
+  EXPECT_NE(idx_error_of(floats).find("0x0d"), std::string::npos);
+  EXPECT_NE(idx_error_of(images() + "x").find("1 bytes follow"), std::string::npos);
+  EXPECT_NE(idx_error_of(gzip(images() + "x")).find("more data follow"), std::string::npos);
+  EXPECT_NE(idx_error_of(gzip(images()) + "tail").find("4 bytes follow the end of the gzip stream"),
             std::string::npos);
-  EXPECT_NE(error_of(idx_bytes({0, 3, 4}, "")).find("dimension 0 is 0"), std::string::npos);
+  EXPECT_NE(idx_error_of(idx_bytes({0, 3, 4}, "")).find("dimension 0 is 0"), std::string::npos);
 }
 
 TEST(Idx, RefusesEveryTruncation) {
   for (const auto& whole : {images(), gzip(images())})
     for (size_t size = 0; size < whole.size(); ++size)
-      EXPECT_FALSE(error_of(whole.substr(0, size)).empty()) << "cut to " << size << " of " << whole.size();
+      EXPECT_FALSE(idx_error_of(whole.substr(0, size)).empty())
+          << "cut to " << size << " of " << whole.size();
 }
 
 TEST(Idx, BelievesNoClaimThatTheFileCannotHold) {
   // 3.9 GB claimed by 40 bytes, and sizes whose product passes 64 bits: refused before anything is allocated.
-  EXPECT_NE(error_of(idx_bytes({1000, 1980, 1980}, "short")).find("cannot hold"), std::string::npos);
-  EXPECT_NE(error_of(gzip(idx_bytes({1000, 1980, 1980}, "short"))).find("cannot hold"), std::string::npos);
-  EXPECT_NE(error_of(idx_bytes({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")).find("limit"), std::string::npos);
+  EXPECT_NE(idx_error_of(idx_bytes({1000, 1980, 1980}, "short")).find("cannot hold"), std::string::npos);
+  EXPECT_NE(idx_error_of(gzip(idx_bytes({1000, 1980, 1980}, "short"))).find("cannot hold"),
+            std::string::npos);
+  EXPECT_NE(idx_error_of(idx_bytes({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")).find("limit"),
+            std::string::npos);
 }
 
 TEST(Idx, SurvivesAThousandDamagedFiles) {
@@ -72,7 +75,7 @@ TEST(Idx, SurvivesAThousandDamagedFiles) {
       std::string bytes = whole;
       bytes[rng.below(bytes.size())] ^= static_cast<char>(1U << rng.below(8));
       if (rng.below(3) == 0) bytes.resize(rng.below(bytes.size() + 1));
-      const std::string error = error_of(bytes);
+      const std::string error = idx_error_of(bytes);
       if (error.empty()) continue;
       ++refused;
       EXPECT_EQ(error.rfind("digits: ", 0), 0U) << error;

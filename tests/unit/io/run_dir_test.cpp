@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using test::read_text;
 using test::write_text;
 
-std::string refusal(const std::function<void()>& work) {
+std::string open_refusal(const std::function<void()>& work) {
   try {
     work();
     return "";
@@ -42,11 +42,12 @@ TEST(RunDir, CreateMakesTheFolders) {
 TEST(RunDir, CreateRefusesAFolderThatHoldsAnything) {
   const test::TempDir folder;
   write_text(folder / "x", "");
-  const auto says = refusal([&] { RunDir::open_for_training(folder.path(), RunMode::create); });
+  const auto says = open_refusal([&] { RunDir::open_for_training(folder.path(), RunMode::create); });
   EXPECT_NE(says.find("--resume"), std::string::npos) << says;
   EXPECT_NE(says.find("--overwrite"), std::string::npos) << says;
-  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "x", RunMode::create); }).find("got a file"),
-            std::string::npos);
+  EXPECT_NE(
+      open_refusal([&] { RunDir::open_for_training(folder / "x", RunMode::create); }).find("got a file"),
+      std::string::npos);
 }
 
 TEST(RunDir, CreateTakesOverARunThatNeverBegan) {
@@ -60,18 +61,19 @@ TEST(RunDir, CreateTakesOverARunThatNeverBegan) {
 
 TEST(RunDir, ResumeNeedsAConfig) {
   const test::TempDir folder;
-  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }).find("nothing there"),
-            std::string::npos);
+  EXPECT_NE(
+      open_refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }).find("nothing there"),
+      std::string::npos);
   EXPECT_FALSE(fs::exists(folder / "r"));
   {
     RunDir::open_for_training(folder / "r", RunMode::create);
   }
-  EXPECT_NE(refusal([&] {
+  EXPECT_NE(open_refusal([&] {
               RunDir::open_for_training(folder / "r", RunMode::resume);
             }).find("config.json is missing"),
             std::string::npos);
   write_json(folder / "r" / "config.json", Json::object());
-  EXPECT_EQ(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }), "");
+  EXPECT_EQ(open_refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }), "");
 }
 
 TEST(RunDir, OverwriteRemovesOnlyWhatARunMakes) {
@@ -93,7 +95,7 @@ TEST(RunDir, OverwriteRemovesOnlyWhatARunMakes) {
 TEST(RunDir, OverwriteRefusesAFolderThatIsNoRun) {
   const test::TempDir folder;
   write_text(folder / "config.json", "{}");  // a model's folder has one too
-  const auto says = refusal([&] { RunDir::open_for_training(folder.path(), RunMode::overwrite); });
+  const auto says = open_refusal([&] { RunDir::open_for_training(folder.path(), RunMode::overwrite); });
   EXPECT_NE(says.find("not a run's folder"), std::string::npos) << says;
   EXPECT_TRUE(fs::exists(folder / "config.json"));
   EXPECT_FALSE(fs::exists(folder / ".lock"));
@@ -104,17 +106,17 @@ TEST(RunDir, InUseByAnotherProcessIsRefused) {
   auto run = std::make_unique<RunDir>(RunDir::open_for_training(folder / "r", RunMode::create));
   write_json(run->config(), Json::object());
   const auto resume = [&] { RunDir::open_for_training(folder / "r", RunMode::resume); };
-  const auto says = refusal(resume);
+  const auto says = open_refusal(resume);
   EXPECT_NE(says.find("in use by another process, number " + std::to_string(getpid())), std::string::npos)
       << says;
-  EXPECT_NE(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::overwrite); }).find("in use"),
+  EXPECT_NE(open_refusal([&] { RunDir::open_for_training(folder / "r", RunMode::overwrite); }).find("in use"),
             std::string::npos);
   EXPECT_TRUE(fs::exists(folder / "r" / "config.json"));
-  EXPECT_EQ(refusal([&] { RunDir::open_existing(folder / "r"); }), "");  // reading is free
+  EXPECT_EQ(open_refusal([&] { RunDir::open_existing(folder / "r"); }), "");  // reading is free
   EXPECT_TRUE(RunDir::open_existing(folder / "r").in_use());
   run.reset();
   EXPECT_FALSE(RunDir::open_existing(folder / "r").in_use());
-  EXPECT_EQ(refusal(resume), "");
+  EXPECT_EQ(open_refusal(resume), "");
 }
 
 TEST(RunDir, LockEndsWithItsProcess) {
@@ -125,16 +127,16 @@ TEST(RunDir, LockEndsWithItsProcess) {
     return 137;  // _exit follows at once
   });
   EXPECT_EQ(code, 137);
-  EXPECT_EQ(refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }), "");
+  EXPECT_EQ(open_refusal([&] { RunDir::open_for_training(folder / "r", RunMode::resume); }), "");
 }
 
 TEST(RunDir, OpenExistingNamesTheNearestRun) {
   const test::TempDir folder;
   fs::create_directories(folder / "vae-mnist");
   write_text(folder / "vae-mnist" / "config.json", "{}");
-  const auto says = refusal([&] { RunDir::open_existing(folder / "vae-mnits"); });
+  const auto says = open_refusal([&] { RunDir::open_existing(folder / "vae-mnits"); });
   EXPECT_NE(says.find("did you mean \"vae-mnist\"?"), std::string::npos) << says;
-  EXPECT_NE(refusal([&] { RunDir::open_existing(folder.path()); }).find("config.json is missing"),
+  EXPECT_NE(open_refusal([&] { RunDir::open_existing(folder.path()); }).find("config.json is missing"),
             std::string::npos);
 }
 

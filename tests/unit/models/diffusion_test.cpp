@@ -7,25 +7,14 @@
 #include "gen/core/error.h"
 #include "gen/io/safetensors.h"
 #include "support/components.h"
+#include "support/data_specs.h"
 #include "support/support.h"
 
 namespace gen {
 namespace {
 
-DataSpec images(int64_t channels, int64_t size, int64_t num_classes = 0) {
-  DataSpec spec;
-  spec.shape = {channels, size, size};
-  spec.num_classes = num_classes;
-  return spec;
-}
-
-DataSpec points() {
-  DataSpec spec;
-  spec.kind = DataKind::points;
-  spec.shape = {2};
-  spec.levels = 0;
-  return spec;
-}
+using test::images;
+using test::points;
 
 std::unique_ptr<Model> make_model(Json options, const DataSpec& data) {
   options["type"] = "diffusion";
@@ -101,7 +90,7 @@ TEST(DiffusionLoss, SeesImagesInMinusOneToOneAndPointsAsTheyAre) {
   };
   EXPECT_NEAR(predicts_zero(images(1, 4), torch::ones({3, 1, 4, 4})), 1, 1e-6);
   EXPECT_NEAR(predicts_zero(images(1, 4), torch::zeros({3, 1, 4, 4})), 1, 1e-6);
-  EXPECT_NEAR(predicts_zero(points(), torch::full({3, 2}, 2.0)), 4, 1e-6);
+  EXPECT_NEAR(predicts_zero(points(2), torch::full({3, 2}, 2.0)), 4, 1e-6);
 }
 
 TEST(DiffusionSampling, ReturnsImagesInTheUnitsOfTheData) {
@@ -115,7 +104,7 @@ TEST(DiffusionSampling, ReturnsImagesInTheUnitsOfTheData) {
 
 TEST(DiffusionSampling, EvaluatesAndLeavesTheModeOfTheModule) {
   const auto network = std::make_shared<ConstantNetwork>(0);
-  auto model = around(network, points());
+  auto model = around(network, points(2));
   network->train();
   auto samples = model->sample(request_for(1));
   EXPECT_FALSE(network->training_when_called);
@@ -125,7 +114,7 @@ TEST(DiffusionSampling, EvaluatesAndLeavesTheModeOfTheModule) {
 
 TEST(DiffusionSampling, TakesTheSamplerAndReportsItsSteps) {
   const auto network = std::make_shared<ConstantNetwork>(0);
-  auto model = around(network, points());
+  auto model = around(network, points(2));
   int64_t steps = 0;
   auto request = request_for(3);
   request.sampler = test::component_of(samplers(), {{"type", "ddpm"}, {"steps", 7}});
@@ -168,7 +157,7 @@ TEST(ConditionalDiffusion, GoesThroughTheClassesByIndexOrTakesLabels) {
 
 TEST(ConditionalDiffusion, NeedsClassesAndRefusesLabelsWithoutThem) {
   EXPECT_THROW(make_model({{"network", small_unet()}, {"conditional", true}}, images(1, 8)), ConfigError);
-  auto model = around(std::make_shared<ConstantNetwork>(0), points());
+  auto model = around(std::make_shared<ConstantNetwork>(0), points(2));
   auto request = request_for(1);
   request.labels = {0};
   EXPECT_THROW(model->sample(request), ConfigError);
@@ -201,7 +190,7 @@ TEST(Diffusion, LearnsPointsWithAnMlp) {
   torch::manual_seed(0);
   auto model = make_model({{"network", {{"type", "mlp"}, {"hidden_size", 32}, {"num_layers", 2}}},
                            {"noise_schedule", {{"type", "cosine"}, {"num_train_timesteps", 50}}}},
-                          points());
+                          points(2));
   torch::optim::Adam optimizer(model->module().parameters(), 5e-3);
   Rng rng(0);
   const auto cluster = torch::tensor({1.0F, -1.0F});

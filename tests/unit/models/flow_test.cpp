@@ -6,26 +6,11 @@
 #include "gen/core/error.h"
 #include "models/flow/conditioner.h"
 #include "models/flow/flatten.h"
+#include "support/data_specs.h"
 #include "support/support.h"
 
 namespace gen::flow {
 namespace {
-
-DataSpec images(int64_t channels, int64_t size, int64_t classes = 0) {
-  DataSpec data;
-  data.shape = {channels, size, size};
-  data.num_classes = classes;
-  return data;
-}
-
-DataSpec points(int64_t d, int64_t classes = 0) {
-  DataSpec data;
-  data.kind = DataKind::points;
-  data.shape = {d};
-  data.num_classes = classes;
-  data.levels = 0;
-  return data;
-}
 
 SampleRequest request(int64_t count, uint64_t seed = 0, int64_t first_index = 0) {
   SampleRequest r;

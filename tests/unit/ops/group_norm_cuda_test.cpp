@@ -70,7 +70,7 @@ int emulated(const Problem* p, void*) {
   return 1;
 }
 
-void compare(at::ScalarType dtype, double tolerance) {
+void compare_emulated(at::ScalarType dtype, double tolerance) {
   auto cases = kCases;
   cases.push_back({"planes that vectors fit", {2, 8, 8, 16}, 8, 4, false, true, true, true});
   cases.push_back({"last, many columns", {1, 320, 4, 5}, 0, 32, true, false, true, true});
@@ -93,9 +93,9 @@ void compare(at::ScalarType dtype, double tolerance) {
   }
 }
 
-TEST(GroupNormCuda, Float32MatchesTheDefinitionInFloat64) { compare(at::kFloat, 5e-6); }
-TEST(GroupNormCuda, Bfloat16MatchesTheDefinition) { compare(at::kBFloat16, 2e-2); }
-TEST(GroupNormCuda, Float16MatchesTheDefinition) { compare(at::kHalf, 2e-3); }
+TEST(GroupNormCuda, Float32MatchesTheDefinitionInFloat64) { compare_emulated(at::kFloat, 5e-6); }
+TEST(GroupNormCuda, Bfloat16MatchesTheDefinition) { compare_emulated(at::kBFloat16, 2e-2); }
+TEST(GroupNormCuda, Float16MatchesTheDefinition) { compare_emulated(at::kHalf, 2e-3); }
 
 TEST(GroupNormCuda, ResultsDoNotDependOnTheOrderOfThreads) {
   for (const Case& c : {kCases[2], kCases.back()}) {

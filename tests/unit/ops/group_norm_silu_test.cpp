@@ -12,7 +12,7 @@ namespace {
 
 using namespace group_norm_test;
 
-void compare(at::ScalarType dtype, double tolerance) {
+void compare_silu(at::ScalarType dtype, double tolerance) {
   for (const Case& c : kCases) {
     const Inputs in = make_inputs(c, dtype), exact = in_double(in);
     const auto y = ops::group_norm_silu(in.x, in.args(c));
@@ -28,11 +28,11 @@ void compare(at::ScalarType dtype, double tolerance) {
   }
 }
 
-TEST(GroupNormSilu, Float32MatchesTheDefinitionInFloat64) { compare(at::kFloat, 5e-6); }
+TEST(GroupNormSilu, Float32MatchesTheDefinitionInFloat64) { compare_silu(at::kFloat, 5e-6); }
 
-TEST(GroupNormSilu, Bfloat16MatchesTheDefinition) { compare(at::kBFloat16, 2e-2); }
+TEST(GroupNormSilu, Bfloat16MatchesTheDefinition) { compare_silu(at::kBFloat16, 2e-2); }
 
-TEST(GroupNormSilu, Float64MatchesTheDefinition) { compare(at::kDouble, 1e-9); }
+TEST(GroupNormSilu, Float64MatchesTheDefinition) { compare_silu(at::kDouble, 1e-9); }
 
 TEST(GroupNormSilu, EveryInstructionSetGivesTheSame) {
   for (const char* name : {"baseline", "avx2", "avx512"}) {

@@ -14,13 +14,13 @@ namespace {
 
 namespace fused = ops::fused;
 
-struct Case {
+struct RowNormCase {
   const char* name;
   std::vector<int64_t> shape;
   bool center, residual, weight, bias;
 };
 
-const std::vector<Case> kCases{
+const std::vector<RowNormCase> kRowNormCases{
     {"layer norm", {3, 5, 64}, true, false, true, true},
     {"layer norm, residual", {2, 7, 96}, true, true, true, true},
     {"rms norm", {4, 128}, false, false, true, false},
@@ -45,7 +45,7 @@ struct Inputs {
   ops::NormArgs args() const { return {weight, bias, 1e-5, residual}; }
 };
 
-Inputs make_inputs(const Case& c, at::ScalarType dtype) {
+Inputs make_inputs(const RowNormCase& c, at::ScalarType dtype) {
   torch::manual_seed(1);
   const auto like_x = [&] { return (torch::randn(c.shape) * 2 + 1).to(dtype).requires_grad_(); };
   const auto vector = [&] {
@@ -66,12 +66,12 @@ Inputs in_double(const Inputs& in) {
   return {convert(in.x), convert(in.residual), convert(in.weight), convert(in.bias)};
 }
 
-ops::Normed call(const Case& c, const Inputs& in) {
+ops::Normed call(const RowNormCase& c, const Inputs& in) {
   return c.center ? ops::layer_norm(in.x, in.args()) : ops::rms_norm(in.x, in.args());
 }
 
 /// torch's own operation, in float64.
-ops::Normed torchs(const Case& c, const Inputs& in) {
+ops::Normed torchs(const RowNormCase& c, const Inputs& in) {
   const auto s = in.residual.defined() ? in.x + in.residual : in.x;
   if (c.center) return {at::layer_norm(s, {c.shape.back()}, in.weight, in.bias, 1e-5), s};
   const auto y = at::rms_norm(s, {c.shape.back()}, in.weight, 1e-5);
@@ -84,8 +84,8 @@ void expect_close(const at::Tensor& got, const at::Tensor& expected, double tole
   EXPECT_LT(test::max_abs_diff(got.to(at::kDouble), expected) / scale, tolerance) << what;
 }
 
-void compare(at::ScalarType dtype, double tolerance) {
-  for (const Case& c : kCases) {
+void compare_layer_norm(at::ScalarType dtype, double tolerance) {
+  for (const RowNormCase& c : kRowNormCases) {
     const Inputs in = make_inputs(c, dtype), exact = in_double(in);
     const auto got = call(c, in), expected = torchs(c, exact);
     EXPECT_EQ(got.y.scalar_type(), dtype);
@@ -104,16 +104,16 @@ void compare(at::ScalarType dtype, double tolerance) {
   }
 }
 
-TEST(LayerNorm, Float32MatchesTorchInFloat64) { compare(at::kFloat, 3e-6); }
-TEST(LayerNorm, Bfloat16MatchesTorch) { compare(at::kBFloat16, 1.5e-2); }
-TEST(LayerNorm, Float16MatchesTorch) { compare(at::kHalf, 2e-3); }
-TEST(LayerNorm, Float64MatchesTorch) { compare(at::kDouble, 1e-9); }
+TEST(LayerNorm, Float32MatchesTorchInFloat64) { compare_layer_norm(at::kFloat, 3e-6); }
+TEST(LayerNorm, Bfloat16MatchesTorch) { compare_layer_norm(at::kBFloat16, 1.5e-2); }
+TEST(LayerNorm, Float16MatchesTorch) { compare_layer_norm(at::kHalf, 2e-3); }
+TEST(LayerNorm, Float64MatchesTorch) { compare_layer_norm(at::kDouble, 1e-9); }
 
 TEST(LayerNorm, EveryInstructionSetMatchesTheDefinition) {
   for (const char* name : {"baseline", "avx2", "avx512"}) {
     const auto* kernels = ops::simd::kernels_for(name);
     if (kernels == nullptr) continue;
-    for (const Case& c : kCases)
+    for (const RowNormCase& c : kRowNormCases)
       for (const auto dtype : {at::kFloat, at::kBFloat16}) {
         const Inputs in = make_inputs(c, dtype), exact = in_double(in);
         const double tolerance = dtype == at::kFloat ? 3e-6 : 1.5e-2;
@@ -139,7 +139,7 @@ TEST(LayerNorm, StridedInputGivesTheSame) {
 }
 
 TEST(LayerNorm, OneOutputAloneHasItsGradient) {
-  const Case c = kCases[1];
+  const RowNormCase c = kRowNormCases[1];
   const Inputs in = make_inputs(c, at::kFloat), exact = in_double(in);
   for (const bool by_sum : {false, true}) {
     const auto pick = [&](const ops::Normed& n) { return (by_sum ? n.sum : n.y).square().sum(); };
@@ -150,7 +150,7 @@ TEST(LayerNorm, OneOutputAloneHasItsGradient) {
 }
 
 TEST(LayerNorm, GradientsDoNotDependOnTheNumberOfThreads) {
-  const Case c{"", {900, 80}, true, true, true, true};
+  const RowNormCase c{"", {900, 80}, true, true, true, true};
   std::vector<std::vector<at::Tensor>> found;
   const int before = at::get_num_threads();
   for (const int threads : {1, 2}) {
@@ -163,7 +163,7 @@ TEST(LayerNorm, GradientsDoNotDependOnTheNumberOfThreads) {
 }
 
 TEST(LayerNorm, CanBeDifferentiatedTwice) {
-  for (const Case& c : {kCases[1], kCases[3]}) {
+  for (const RowNormCase& c : {kRowNormCases[1], kRowNormCases[3]}) {
     const Inputs in = make_inputs(c, at::kFloat), exact = in_double(in);
     const auto second = [](const ops::Normed& n, const Inputs& i) {
       const auto first = torch::autograd::grad({n.y.pow(3).sum() + n.sum.sum()}, {i.x}, {}, true, true)[0];
@@ -236,7 +236,7 @@ int emulated(const fused::RowNormProblem* p, void*) {
 TEST(LayerNormCuda, MatchesTorchInEveryDtype) {
   for (const auto& [dtype, tolerance] :
        {std::pair{at::kFloat, 3e-6}, std::pair{at::kBFloat16, 1.5e-2}, std::pair{at::kHalf, 2e-3}})
-    for (const Case& c : kCases) {
+    for (const RowNormCase& c : kRowNormCases) {
       const Inputs in = make_inputs(c, dtype), exact = in_double(in);
       const ops::RowNormInputs inputs(in.x, in.args(), c.center);
       const auto out = ops::cuda::row_norm_forward(inputs, emulated<false>);
@@ -255,7 +255,7 @@ TEST(LayerNormCuda, MatchesTorchInEveryDtype) {
 }
 
 TEST(LayerNormCuda, ResultsDoNotDependOnTheOrderOfThreads) {
-  const Case c{"", {80, 300}, true, true, true, true};
+  const RowNormCase c{"", {80, 300}, true, true, true, true};
   const Inputs in = make_inputs(c, at::kFloat);
   const ops::RowNormInputs inputs(in.x, in.args(), true);
   const auto a = ops::cuda::row_norm_forward(inputs, emulated<false>);

@@ -17,13 +17,13 @@ namespace {
 namespace fused = ops::fused;
 using ops::RotaryLayout;
 
-struct Case {
+struct RotaryCase {
   const char* name;
   int64_t batch, heads, length, dim, rotary_dim;
   RotaryLayout layout;
   bool positions_by_batch = false;
 };
-const std::vector<Case> kCases{
+const std::vector<RotaryCase> kRotaryCases{
     {"a head of 64", 2, 3, 5, 64, 64, RotaryLayout::half},
     {"a head of 64, interleaved", 2, 3, 5, 64, 64, RotaryLayout::interleaved, true},
     {"a part", 2, 2, 4, 80, 32, RotaryLayout::half, true},
@@ -34,14 +34,14 @@ const std::vector<Case> kCases{
     {"two elements", 3, 1, 1, 2, 2, RotaryLayout::half},
 };
 
-ops::RotaryTable table_of(const Case& c) {
+ops::RotaryTable table_of(const RotaryCase& c) {
   auto positions = torch::arange(c.length) * 7 + 3;
   if (c.positions_by_batch) positions = positions.unsqueeze(0) + torch::arange(c.batch).unsqueeze(1) * 100;
   return ops::rotary_table(positions, ops::rotary_frequencies(c.rotary_dim, 10000.0));
 }
 
 /// Eq. 15 of Su et al. 2021 as a complex product, in float64.
-at::Tensor definition(const at::Tensor& x, const Case& c, const ops::RotaryTable& table) {
+at::Tensor definition(const at::Tensor& x, const RotaryCase& c, const ops::RotaryTable& table) {
   const int64_t pairs = c.rotary_dim / 2;
   const auto rotated = x.narrow(3, 0, c.rotary_dim).to(at::kDouble);
   const bool neighbours = c.layout == RotaryLayout::interleaved;
@@ -56,7 +56,7 @@ at::Tensor definition(const at::Tensor& x, const Case& c, const ops::RotaryTable
                  3);
 }
 
-at::Tensor make_x(const Case& c, at::ScalarType dtype) {
+at::Tensor make_x(const RotaryCase& c, at::ScalarType dtype) {
   torch::manual_seed(2);
   return torch::randn({c.batch, c.heads, c.length, c.dim}).to(dtype);
 }
@@ -80,7 +80,7 @@ TEST(Rotary, MatchesTransformers) {
 
 TEST(Rotary, MatchesTheComplexProductInEveryDtype) {
   for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble})
-    for (const Case& c : kCases) {
+    for (const RotaryCase& c : kRotaryCases) {
       const double tolerance = dtype == at::kFloat ? 2e-6 : test::tolerance(dtype);
       const auto x = make_x(c, dtype);
       const auto table = table_of(c);
@@ -94,7 +94,7 @@ TEST(Rotary, EveryInstructionSetMatchesTheDefinition) {
   for (const char* name : {"baseline", "avx2", "avx512"}) {
     const auto* kernels = ops::simd::kernels_for(name);
     if (kernels == nullptr) continue;
-    for (const Case& c : kCases)
+    for (const RotaryCase& c : kRotaryCases)
       for (const auto dtype : {at::kFloat, at::kBFloat16}) {
         const auto x = make_x(c, dtype);
         const auto y = torch::full_like(x, std::numeric_limits<float>::quiet_NaN());
@@ -109,7 +109,7 @@ TEST(Rotary, EveryInstructionSetMatchesTheDefinition) {
 
 TEST(Rotary, InPlaceGivesTheSameBits) {
   for (const auto dtype : {at::kFloat, at::kBFloat16, at::kDouble})
-    for (const Case& c : kCases) {
+    for (const RotaryCase& c : kRotaryCases) {
       const auto x = make_x(c, dtype);
       const auto y = ops::rotary(x, table_of(c), c.layout);
       const auto in_place = x.clone();
@@ -119,7 +119,7 @@ TEST(Rotary, InPlaceGivesTheSameBits) {
 }
 
 TEST(Rotary, StridedQueriesGiveTheSame) {
-  const Case c{"", 2, 3, 5, 16, 16, RotaryLayout::half};
+  const RotaryCase c{"", 2, 3, 5, 16, 16, RotaryLayout::half};
   const auto fused_qkv = torch::randn({2, 5, 3, 3, 16});
   const auto q = fused_qkv.select(2, 1).transpose(1, 2);  // [B, H, T, D], rows apart
   const auto expected = definition(q, c, table_of(c));
@@ -136,7 +136,7 @@ TEST(Rotary, StridedQueriesGiveTheSame) {
 }
 
 TEST(Rotary, GradientIsThatOfTheDefinition) {
-  for (const Case& c : kCases) {
+  for (const RotaryCase& c : kRotaryCases) {
     const auto x = make_x(c, at::kFloat).requires_grad_(),
                exact = x.detach().to(at::kDouble).requires_grad_();
     const auto table = table_of(c);
@@ -151,7 +151,7 @@ TEST(Rotary, GradientIsThatOfTheDefinition) {
 }
 
 TEST(Rotary, CanBeDifferentiatedTwice) {
-  const Case c = kCases[2];
+  const RotaryCase c = kRotaryCases[2];
   const auto x = make_x(c, at::kFloat).requires_grad_();
   const auto y = ops::rotary(x, table_of(c), c.layout);
   const auto first = torch::autograd::grad({y.pow(3).sum() / 3}, {x}, {}, true, true)[0];
@@ -223,7 +223,7 @@ void emulate_rotary(const fused::RotaryProblem& p) {
 
 TEST(RotaryCuda, MatchesTheDefinitionInEveryDtype) {
   for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf})
-    for (const Case& c : kCases)
+    for (const RotaryCase& c : kRotaryCases)
       for (const bool in_place : {false, true}) {
         const auto x = make_x(c, dtype), expected = definition(x, c, table_of(c));
         const auto y = in_place ? x : torch::full_like(x, std::numeric_limits<float>::quiet_NaN());
