@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/kinds.h"
+#include "cli/results.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
@@ -91,9 +91,9 @@ Found find(const Flags& flags) {
 ExitCode describe_config(const Flags& flags) {
   const auto fields = describe<ExperimentOptions>();
   if (flags.json)
-    fmt::print("{}\n", Json({{"kind", "config"}, {"options", as_json(fields)}}).dump(2));
+    results::print("{}\n", Json({{"kind", "config"}, {"options", as_json(fields)}}).dump(2));
   else
-    fmt::print(
+    results::print(
         "a config file, one JSON object (comments allowed; \"extends\": \"base.json\" merges over another "
         "file)\n\n{}",
         as_text(fields));
@@ -105,18 +105,19 @@ ExitCode describe_kind(const ListedKind& listed, const Flags& flags) {
     Json types = Json::array();
     for (const auto& entry : listed.kind->entries())
       types.push_back({{"type", entry.type}, {"doc", entry.doc}});
-    fmt::print("{}\n", Json({{"kind", listed.kind->name()}, {"types", types}}).dump(2));
+    results::print("{}\n", Json({{"kind", listed.kind->name()}, {"types", types}}).dump(2));
     return ExitCode::ok;
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& entry : listed.kind->entries()) rows.push_back({"  " + entry.type, entry.doc});
-  fmt::print("{}  ({})\n{}\ngen describe {} TYPE shows the options of a type\n", listed.kind->name(),
-             listed.place, table({}, rows), listed.kind->name());
+  results::print("{}  ({})\n{}\ngen describe {} TYPE shows the options of a type\n", listed.kind->name(),
+                 listed.place, table({}, rows), listed.kind->name());
   return ExitCode::ok;
 }
 
 ExitCode run(const Flags& flags) {
   need(flags.kind, "describe", "KIND", "gen describe model vae (gen list shows what there is)");
+  results::need_stdout("describe");
   if (flags.kind == "config" && flags.type.empty()) return describe_config(flags);
   if (flags.type.empty() && types_named(flags.kind).empty())
     return describe_kind(kind_named(flags.kind), flags);
@@ -124,13 +125,13 @@ ExitCode run(const Flags& flags) {
   const auto options = entry->make_options();
   const auto fields = describe_options([&](OptionVisitor& v) { options->visit(v); });
   if (flags.json)
-    fmt::print("{}\n", Json({{"kind", kind->name()},
-                             {"type", entry->type},
-                             {"doc", entry->doc},
-                             {"options", as_json(fields)}})
-                           .dump(2));
+    results::print("{}\n", Json({{"kind", kind->name()},
+                                 {"type", entry->type},
+                                 {"doc", entry->doc},
+                                 {"options", as_json(fields)}})
+                               .dump(2));
   else
-    fmt::print("{} {}: {}\n\n{}", kind->name(), entry->type, entry->doc, as_text(fields));
+    results::print("{} {}: {}\n\n{}", kind->name(), entry->type, entry->doc, as_text(fields));
   return ExitCode::ok;
 }
 

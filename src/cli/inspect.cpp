@@ -1,10 +1,10 @@
 // gen inspect: what a run, checkpoint, weights file, picture or config holds.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/inspection.h"
+#include "cli/results.h"
 #include "cli/verb.h"
 #include "gen/core/error.h"
 
@@ -25,8 +25,9 @@ struct Flags : SharedFlags {
 
 ExitCode run(const Flags& flags) {
   need(flags.target, "inspect", "PATH", "gen inspect runs/vae-shapes");
+  results::need_stdout("inspect");
   const Json findings = inspect(flags.target);
-  fmt::print("{}\n", flags.json ? findings.dump(2) : as_text(findings));
+  results::print("{}\n", flags.json ? findings.dump(2) : as_text(findings));
   return ExitCode::ok;
 }
 

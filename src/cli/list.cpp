@@ -1,10 +1,10 @@
 // gen list: what there is.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/kinds.h"
+#include "cli/results.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/json.h"
@@ -28,20 +28,21 @@ Json as_json(const KindBase& kind) {
 }
 
 ExitCode run(const Flags& flags) {
+  results::need_stdout("list");
   std::vector<ListedKind> kinds = all_kinds();
   if (!flags.kind.empty()) kinds = {kind_named(flags.kind)};
   if (flags.json) {
     Json document = Json::object();
     for (const auto& [kind, place] : kinds) document[kind->name()] = as_json(*kind);
-    fmt::print("{}\n", document.dump(2));
+    results::print("{}\n", document.dump(2));
     return ExitCode::ok;
   }
   for (const auto& [kind, place] : kinds) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& entry : kind->entries()) rows.push_back({"  " + entry.type, entry.doc});
-    fmt::print("{}  ({})\n{}\n", kind->name(), place, table({}, rows));
+    results::print("{}  ({})\n{}\n", kind->name(), place, table({}, rows));
   }
-  fmt::print("gen describe KIND TYPE shows the options of a type\n");
+  results::print("gen describe KIND TYPE shows the options of a type\n");
   return ExitCode::ok;
 }
 

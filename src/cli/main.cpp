@@ -1,14 +1,15 @@
 // gen VERB [FLAGS]: dispatches to a verb, and turns what it threw into one clear text and an exit code.
 #include <c10/util/Exception.h>
 
-#include <cstdio>
 #include <exception>
 #include <new>
 
 #include "cli/error_text.h"
+#include "cli/results.h"
 #include "cli/verb.h"
 #include "gen/core/memory.h"
 #include "gen/core/signals.h"
+#include "gen/core/standard_streams.h"
 
 namespace gen::cli {
 namespace {
@@ -42,18 +43,12 @@ ExitCode run(int argc, char** argv) {
   return action();
 }
 
-// A closed pipe (gen list | head) is no error; a full disk is.
-ExitCode flush_results(ExitCode code) {
-  if (std::fflush(stdout) == 0 || errno == EPIPE) return code;
-  print_error("stdout: cannot write the results (is the disk full?)");
-  return ExitCode::io;
-}
-
 }  // namespace
 }  // namespace gen::cli
 
 int main(int argc, char** argv) {
   using gen::ExitCode;
+  gen::fill_standard_streams();
   gen::signals::install();
   gen::keep_freed_memory();
   ExitCode code = ExitCode::failure;
@@ -62,5 +57,5 @@ int main(int argc, char** argv) {
   } catch (...) {
     code = gen::cli::report(std::current_exception());
   }
-  return static_cast<int>(gen::cli::flush_results(code));
+  return static_cast<int>(gen::cli::results::flush(code));
 }

@@ -1,11 +1,12 @@
 // gen train: a config to a trained model in a run folder.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/results.h"
 #include "cli/verb.h"
 #include "gen/core/log.h"
+#include "gen/core/signals.h"
 #include "gen/io/run_dir.h"
 #include "gen/train/experiment.h"
 #include "gen/train/trainer.h"
@@ -48,9 +49,10 @@ std::filesystem::path newest_picture(const RunDir& run) {
 ExitCode try_out(const ExperimentOptions& experiment, const Flags& flags) {
   const double loss = dry_run(experiment);
   if (flags.json)
-    fmt::print("{}\n", Json({{"dry_run", true}, {"loss", loss}}).dump(2));
+    results::print("{}\n", Json({{"dry_run", true}, {"loss", loss}}).dump(2));
   else
-    fmt::print("dry run of {}: one step works, loss {:.6g}; nothing was written\n", experiment.name, loss);
+    results::print("dry run of {}: one step works, loss {:.6g}; nothing was written\n", experiment.name,
+                   loss);
   return ExitCode::ok;
 }
 
@@ -65,16 +67,16 @@ void print_result(const TrainResult& result, const RunDir& run, const Flags& fla
         {"final_loss", result.final_loss},
         {"best_validation", result.best_validation ? Json(*result.best_validation) : Json(nullptr)},
         {"picture", picture.empty() ? Json(nullptr) : Json(picture.string())}};
-    fmt::print("{}\n", document.dump(2));
+    results::print("{}\n", document.dump(2));
     return;
   }
-  fmt::print("{} at step {}: {}\n", result.stopped ? "stopped" : "done", result.step, folder);
-  if (!picture.empty()) fmt::print("picture: {}\n", picture.string());
+  results::print("{} at step {}: {}\n", result.stopped ? "stopped" : "done", result.step, folder);
+  if (!picture.empty()) results::print("picture: {}\n", picture.string());
   if (result.stopped) {
-    fmt::print("next:\n  gen train --run-dir {} --resume\n", folder);
+    results::print("next:\n  gen train --run-dir {} --resume\n", folder);
     return;
   }
-  fmt::print("next:\n  gen sample --run {0}\n  gen eval --run {0}\n  tensorboard --logdir {0}\n", folder);
+  results::print("next:\n  gen sample --run {0}\n  gen eval --run {0}\n  tensorboard --logdir {0}\n", folder);
 }
 
 ExitCode run(const Flags& flags) {
@@ -87,6 +89,7 @@ ExitCode run(const Flags& flags) {
   const auto mode = flags.resume ? RunMode::resume : flags.overwrite ? RunMode::overwrite : RunMode::create;
   // What cannot begin must not cost the run that is there.
   if (flags.overwrite && std::filesystem::exists(folder / "config.json")) dry_run(experiment);
+  signals::ask_first();
   const auto opened = RunDir::open_for_training(folder, mode);
   const TrainResult result = train(experiment, opened);
   print_result(result, opened, flags);

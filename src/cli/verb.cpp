@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iostream>
 
+#include "cli/results.h"
 #include "gen/core/log.h"
 #include "gen/core/nearest.h"
 
@@ -179,9 +179,9 @@ bool parse_command_line(CLI::App& app, int argc, char** argv) {
     return true;
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
-    std::cout << (chosen.empty() ? app : *chosen.front()).help();
+    results::write((chosen.empty() ? app : *chosen.front()).help());
   } catch (const CLI::CallForVersion& version) {
-    std::cout << version.what() << "\n";
+    results::print("{}\n", version.what());
   } catch (const CLI::ParseError& error) {
     throw ConfigError(explain(app, error));
   }

@@ -1,78 +1,13 @@
 // The real binary, killed, stopped and started again.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <stdexcept>
-#include <thread>
 
 #include "gen/io/checkpoint.h"
+#include "process.h"
 #include "support/support.h"
 
 namespace gen {
 namespace {
-
-// A running `gen`, with its output in a file.
-class Process {
- public:
-  Process(std::vector<std::string> arguments, const std::filesystem::path& log) {
-    arguments.insert(arguments.begin(), test::gen_binary().string());
-    child_ = fork();
-    // kill(-1) would reach every process of the user.
-    if (child_ < 0) throw std::runtime_error("fork failed");
-    if (child_ == 0) {
-      const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-      dup2(file, 1), dup2(file, 2);
-      std::vector<char*> argv;
-      for (const auto& each : arguments) argv.push_back(const_cast<char*>(each.c_str()));
-      argv.push_back(nullptr);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-  }
-  ~Process() {
-    if (!waited_) kill(child_, SIGKILL), wait();
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-  void send(int signal) const { kill(child_, signal); }
-  bool running() {
-    if (waited_) return false;
-    int status = 0;
-    if (waitpid(child_, &status, WNOHANG) == 0) return true;
-    note(status);
-    return false;
-  }
-  /// The exit code, or 128 + signal.
-  int wait() {
-    int status = 0;
-    if (!waited_ && waitpid(child_, &status, 0) == child_) note(status);
-    return code_;
-  }
-
- private:
-  void note(int status) {
-    waited_ = true;
-    code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-  pid_t child_ = -1;
-  bool waited_ = false;
-  int code_ = -1;
-};
-
-// Until `holds` or the process ends; the limit is for a machine that hangs, not a measure of time.
-template <class Condition>
-bool wait_until(Process& process, Condition holds) {
-  for (int i = 0; i < 6000; ++i) {
-    if (holds()) return true;
-    if (!process.running()) return holds();
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 class ResumeCli : public ::testing::Test {
  protected:
@@ -93,7 +28,7 @@ class ResumeCli : public ::testing::Test {
     return arguments;
   }
   int run(const std::string& name, const std::vector<std::string>& more = {}) {
-    return Process(command(name, more), temp / "log.txt").wait();
+    return test::Process(command(name, more), temp / "log.txt").wait();
   }
   bool has_checkpoint(const std::string& name) const {
     return !list_checkpoints(folder(name) / "checkpoints").empty();
@@ -114,8 +49,8 @@ class ResumeCli : public ::testing::Test {
 TEST_F(ResumeCli, KilledRunsEndWithTheSameBytes) {
   ASSERT_EQ(run("whole"), 0) << log();
   {
-    Process process(command("killed"), temp / "log.txt");
-    ASSERT_TRUE(wait_until(process, [&] { return has_checkpoint("killed"); })) << log();
+    test::Process process(command("killed"), temp / "log.txt");
+    ASSERT_TRUE(test::wait_until(process, [&] { return has_checkpoint("killed"); })) << log();
     process.send(SIGKILL);
     process.wait();
   }
@@ -130,8 +65,8 @@ TEST_F(ResumeCli, StoppedRunsExit75AndEndWithTheSameBytes) {
   ASSERT_EQ(run("whole"), 0) << log();
   const std::vector<std::string> slow{"--set", "train.steps=1000000"};
   {
-    Process process(command("stopped", slow), temp / "log.txt");
-    ASSERT_TRUE(wait_until(process, [&] { return has_checkpoint("stopped"); })) << log();
+    test::Process process(command("stopped", slow), temp / "log.txt");
+    ASSERT_TRUE(test::wait_until(process, [&] { return has_checkpoint("stopped"); })) << log();
     process.send(SIGTERM);
     EXPECT_EQ(process.wait(), 75) << log();
     EXPECT_EQ(test::read_text(folder("stopped") / "STATUS"), "stopped\n");
@@ -146,8 +81,8 @@ TEST_F(ResumeCli, StoppedRunsExit75AndEndWithTheSameBytes) {
 
 TEST_F(ResumeCli, ASecondSignalLeavesAtOnceWithNothingBroken) {
   {
-    Process process(command("run"), temp / "log.txt");
-    ASSERT_TRUE(wait_until(process, [&] { return has_checkpoint("run"); })) << log();
+    test::Process process(command("run"), temp / "log.txt");
+    ASSERT_TRUE(test::wait_until(process, [&] { return has_checkpoint("run"); })) << log();
     process.send(SIGTERM);
     process.send(SIGINT);
     EXPECT_EQ(process.wait(), 130) << log();
@@ -173,8 +108,8 @@ TEST_F(ResumeCli, AChangedModelIsRefusedNamingThePointer) {
 }
 
 TEST_F(ResumeCli, AFolderInUseIsRefused) {
-  Process process(command("run", {"--set", "train.steps=1000000"}), temp / "log.txt");
-  ASSERT_TRUE(wait_until(process, [&] { return has_checkpoint("run"); })) << log();
+  test::Process process(command("run", {"--set", "train.steps=1000000"}), temp / "log.txt");
+  ASSERT_TRUE(test::wait_until(process, [&] { return has_checkpoint("run"); })) << log();
   EXPECT_EQ(run("run", {"--resume", "--set", "train.steps=1000000"}), 2);
   EXPECT_NE(log().find("in use"), std::string::npos) << log();
 }

@@ -5,16 +5,20 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
+#include <vector>
 
 namespace gen {
 namespace {
 
 // In a child process, since handlers belong to the whole process.
-int exit_status_after(int signals_sent) {
+int exit_status_after(const std::vector<int>& sent, bool saves = true, int ignored = 0) {
   const pid_t child = fork();
   if (child == 0) {
+    if (ignored != 0) std::signal(ignored, SIG_IGN);
     signals::install();
-    for (int i = 0; i < signals_sent; ++i) raise(SIGTERM);
+    if (saves) signals::ask_first();
+    for (const int signal : sent) raise(signal);
     _exit(signals::stop_requested() ? 10 : 11);
   }
   int status = 0;
@@ -22,9 +26,26 @@ int exit_status_after(int signals_sent) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-TEST(Signals, TheFirstAsksToStop) { EXPECT_EQ(exit_status_after(1), 10); }
-TEST(Signals, TheSecondLeavesAtOnce) { EXPECT_EQ(exit_status_after(2), 130); }
-TEST(Signals, NoneMeansGoOn) { EXPECT_EQ(exit_status_after(0), 11); }
+TEST(Signals, TheFirstOfAnyKindAsksToStop) {
+  for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU})
+    EXPECT_EQ(exit_status_after({signal}), 10) << strsignal(signal);
+}
+TEST(Signals, TheSecondLeavesAtOnce) { EXPECT_EQ(exit_status_after({SIGHUP, SIGTERM}), 130); }
+TEST(Signals, WhatTheSystemRepeatsIsNoSecond) {
+  EXPECT_EQ(exit_status_after({SIGHUP, SIGHUP, SIGXCPU, SIGXCPU}), 10);
+}
+TEST(Signals, WithNothingToSaveTheFirstLeavesAtOnce) {
+  EXPECT_EQ(exit_status_after({SIGINT}, /*saves=*/false), 130);
+}
+TEST(Signals, NoneMeansGoOn) { EXPECT_EQ(exit_status_after({}), 11); }
+TEST(Signals, AnInheritedIgnoreStays) {
+  EXPECT_EQ(exit_status_after({SIGHUP}, true, SIGHUP), 11);
+  EXPECT_EQ(exit_status_after({SIGHUP}, false, SIGHUP), 11);
+}
+// The background of a shell script ignores it unasked, and `kill -INT` is to work there.
+TEST(Signals, SigintIsHeardInTheBackgroundOfAScript) {
+  EXPECT_EQ(exit_status_after({SIGINT}, true, SIGINT), 10);
+}
 
 TEST(Signals, NamesTheSignal) {
   signals::request_stop();

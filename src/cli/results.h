@@ -1,0 +1,26 @@
+// Results, to stdout: for people, or with --json for programs.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "gen/core/error.h"
+
+namespace gen::cli::results {
+
+/// Throws IoError where stdout was closed at the start: for verbs whose results are nowhere but there.
+void need_stdout(const char* verb);
+/// A disk that is full, or a reader that has gone, is left to flush(): the verb does the rest of its work.
+void write(std::string_view text);
+template <class... Args>
+void print(fmt::format_string<Args...> format, Args&&... args) {
+  write(fmt::format(format, std::forward<Args>(args)...));
+}
+/// Writes out what is held back, for someone who watches.
+void show();
+/// The same at the end. Returns `code`, or `io`, having said why, where results were lost; a reader that has
+/// had enough (gen list | head) lost nothing.
+ExitCode flush(ExitCode code);
+
+}  // namespace gen::cli::results
