@@ -2,10 +2,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/check_data.h"
 #include "cli/memory.h"
+#include "cli/results.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
@@ -17,11 +18,13 @@ namespace gen::cli {
 namespace {
 
 constexpr const char* kExamples = R"(  gen check --config configs/vae/mnist.json --set data.path=mnist
+  gen check --config photos.json --data                      are there pictures that cannot be read?
   gen check --config configs/flow/toy2d.json --json > resolved.json
 )";
 
 struct Flags : SharedFlags {
   std::string config;
+  bool data = false;
 };
 
 std::string words(const DataSpec& data) {
@@ -74,35 +77,45 @@ void print_json(const Report& report) {
   const Json document = {{"config", dump(report.experiment)},       {"data", to_json(report.data)},
                          {"train_examples", report.train_examples}, {"parameters", report.total_parameters},
                          {"parameters_by_module", counts},          {"memory", as_json(report.memory)}};
-  fmt::print("{}\n", document.dump(2));
+  results::print("{}\n", document.dump(2));
 }
 
 void print_text(const Report& report) {
-  fmt::print("{}\n\n", dump(report.experiment).dump(2));
-  fmt::print("data        {}; {} examples to train on\n", words(report.data), report.train_examples);
-  fmt::print("parameters  {} ({})\n", human_count(report.total_parameters), report.total_parameters);
+  results::print("{}\n\n", dump(report.experiment).dump(2));
+  results::print("data        {}; {} examples to train on\n", words(report.data), report.train_examples);
+  results::print("parameters  {} ({})\n", human_count(report.total_parameters), report.total_parameters);
   std::vector<std::vector<std::string>> rows;
   for (const auto& [name, count] : report.parameters)
     rows.push_back({"  ", name.empty() ? "(its own)" : name, fmt::format("{:>12}", count)});
-  fmt::print("{}", table({}, rows));
+  results::print("{}", table({}, rows));
   const auto& memory = report.memory;
-  fmt::print("memory      about {} to train, fp32, beside LibTorch and the data\n",
-             human_bytes(static_cast<double>(memory.total_bytes())));
+  results::print("memory      about {} to train, fp32, beside LibTorch and the data\n",
+                 human_bytes(static_cast<double>(memory.total_bytes())));
   const auto shown = [](int64_t bytes) { return human_bytes(static_cast<double>(bytes)); };
-  fmt::print("{}",
-             table({}, {{"  ", "weights", shown(memory.weights_bytes)},
-                        {"  ", "gradients", shown(memory.gradients_bytes)},
-                        {"  ", "optimizer", shown(memory.optimizer_bytes)},
-                        {"  ", "ema", shown(memory.ema_bytes)},
-                        {"  ", "activations",
-                         fmt::format("{} ({} an example, measured, batch {})", shown(memory.activation_bytes),
-                                     shown(memory.activation_bytes_per_example),
-                                     report.experiment.train.batch_size)}}));
+  results::print(
+      "{}", table({}, {{"  ", "weights", shown(memory.weights_bytes)},
+                       {"  ", "gradients", shown(memory.gradients_bytes)},
+                       {"  ", "optimizer", shown(memory.optimizer_bytes)},
+                       {"  ", "ema", shown(memory.ema_bytes)},
+                       {"  ", "activations",
+                        fmt::format("{} ({} an example, measured, batch {})", shown(memory.activation_bytes),
+                                    shown(memory.activation_bytes_per_example),
+                                    report.experiment.train.batch_size)}}));
+}
+
+ExitCode read_all(const ExperimentOptions& experiment, const Flags& flags) {
+  if (!dump(experiment.data).contains("on_error")) return check_data(experiment, flags.json, flags.quiet);
+  auto sets = flags.sets;
+  sets.emplace_back("data.on_error=skip");
+  return check_data(load_experiment(flags.config, sets), flags.json, flags.quiet);
 }
 
 ExitCode run(const Flags& flags) {
   need(flags.config, "check", "--config", "gen check --config configs/vae/shapes.json");
-  const Report report = examine(load_experiment(flags.config, flags.sets));
+  results::need_stdout("check");
+  const auto experiment = load_experiment(flags.config, flags.sets);
+  if (flags.data) return read_all(experiment, flags);
+  const Report report = examine(experiment);
   if (flags.json)
     print_json(report);
   else
@@ -117,7 +130,10 @@ void add_check(CLI::App& app, Action& action) {
   CLI::App* verb = add_verb(
       app, "check", "Check a config: what it resolves to, its size and memory, or every mistake.", kExamples);
   verb->add_option("--config", flags->config, "the config file")->option_text("FILE");
+  verb->add_flag("--data", flags->data,
+                 "instead: read every example of every split once, tell those that cannot be read");
   add_set_flag(*verb, *flags);
+  add_quiet_flag(*verb, *flags);
   add_json_flag(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }

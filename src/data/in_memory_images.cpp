@@ -18,6 +18,8 @@ class InMemoryImages final : public Dataset {
 
   Example get(int64_t index, HostRng& rng) const override {
     GEN_CHECK(index >= 0 && index < size(), "example {} of {}", index, size());
+    if (const auto wrong = table_.wrong.find(index); wrong != table_.wrong.end())
+      throw DataError(wrong->second);
     const auto bytes = static_cast<size_t>(table_.spec.dims());
     Example example;
     example.x = at::empty(table_.spec.shape, at::kByte);
@@ -27,6 +29,7 @@ class InMemoryImages final : public Dataset {
     example.label = table_.labels[static_cast<size_t>(index)];
     return example;
   }
+  BadExampleOptions bad_examples() const override { return table_.bad_examples; }
 
  private:
   int64_t width() const { return table_.spec.shape[2]; }
@@ -34,16 +37,25 @@ class InMemoryImages final : public Dataset {
   ImageTable table_;
 };
 
+constexpr size_t kTold = 20;
+
+std::string told(const std::map<int64_t, std::string>& wrong) {
+  std::string text;
+  size_t count = 0;
+  for (const auto& [index, what] : wrong)
+    if (++count <= kTold) text += (text.empty() ? "" : "\n  ") + what;
+  if (count > kTold) text += fmt::format("\n  and {} more", count - kTold);
+  return text + "\n  data.on_error \"skip\" passes over them";
+}
+
 }  // namespace
 
-std::unique_ptr<Dataset> make_in_memory_images(ImageTable table, const std::string& source) {
+std::unique_ptr<Dataset> make_in_memory_images(ImageTable table) {
   GEN_CHECK(table.pixels.size() == table.labels.size() * static_cast<size_t>(table.spec.dims()),
             "{} pixels for {} labels of [{}]", table.pixels.size(), table.labels.size(),
             fmt::join(table.spec.shape, ", "));
-  for (size_t i = 0; i < table.labels.size(); ++i)
-    if (table.labels[i] >= table.spec.num_classes)
-      throw DataError(fmt::format("{}: record {}: expected a label in [0, {}], got {}", source, i,
-                                  table.spec.num_classes - 1, table.labels[i]));
+  if (!table.wrong.empty() && table.bad_examples.on_error == OnError::error)
+    throw DataError(told(table.wrong));
   return std::make_unique<InMemoryImages>(std::move(table));
 }
 

@@ -57,11 +57,11 @@ struct Loader::State {
   }
 
   Batch make(int64_t batch) const {
-    auto indices = indices_of(batch);
-    const auto rng_of = [&, copy = indices](int64_t row) {
-      return example_rng(options, batch * options.batch_size + row, copy[static_cast<size_t>(row)]);
+    const auto indices = indices_of(batch);
+    const auto rng_of = [&](int64_t row) {
+      return example_rng(options, batch * options.batch_size + row, indices[static_cast<size_t>(row)]);
     };
-    return collate(*dataset, std::move(indices), rng_of, [this] { return stopping.load(); });
+    return collate(*dataset, indices, rng_of, InPlace::next, [this] { return stopping.load(); });
   }
 
   Slot& slot(int64_t batch) { return ring[static_cast<size_t>(batch) % ring.size()]; }
@@ -147,14 +147,14 @@ int64_t Loader::position() const { return state_->position; }
 
 int64_t Loader::batches_per_epoch() const { return state_->batches_per_epoch(); }
 
-Batch read_batch(const Dataset& dataset, int64_t first, int64_t count) {
+Batch read_batch(const Dataset& dataset, int64_t first, int64_t count, InPlace in_place) {
   GEN_CHECK(first >= 0 && count >= 0 && first + count <= dataset.size(), "examples [{}, {}) of {}", first,
             first + count, dataset.size());
   std::vector<int64_t> indices(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) indices[static_cast<size_t>(i)] = first + i;
   const LoaderOptions fixed{.augment = false};
-  return collate(dataset, std::move(indices),
-                 [&](int64_t row) { return example_rng(fixed, 0, first + row); });
+  return collate(
+      dataset, indices, [&](int64_t row) { return example_rng(fixed, 0, first + row); }, in_place);
 }
 
 }  // namespace gen

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 // What a run makes, and so what overwriting removes; events.out.tfevents.* besides. run.json and STATUS are
 // what tells a run's folder from any other, so they go last.
-constexpr const char* kMade[] = {"checkpoints", "samples",     "eval",     "metrics.jsonl", "summary.json",
+constexpr const char* kMade[] = {"checkpoints", "samples",     "eval",     "metrics.jsonl", "skipped.jsonl", "summary.json",
                                  "train.log",   "config.json", "run.json", "STATUS"};
 constexpr const char* kLock = ".lock";
 

@@ -54,6 +54,11 @@ void Checkpointer::save(const Progress& progress, bool last) {
   }
 }
 
+void Checkpointer::replace(const Progress& progress) {
+  saved_step_ = -1;
+  save(progress, /*last=*/false);
+}
+
 void Checkpointer::write(const Progress& progress) {
   Metadata metadata = session_.model->weights_metadata();
   metadata["format"] = "pt";

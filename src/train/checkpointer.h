@@ -19,6 +19,8 @@ class Checkpointer {
   /// third refusal in a row or when `last`. Throws NumericalError, saving nothing, where a parameter is not
   /// finite.
   void save(const Progress& progress, bool last);
+  /// Saves again at the same step, for a progress that has grown since.
+  void replace(const Progress& progress);
   /// The step of the newest checkpoint saved or restored by this object, -1: none.
   int64_t saved_step() const { return saved_step_; }
 

@@ -16,6 +16,7 @@ Json to_json(const Progress& p) {
           {"best_validation", p.best_validation ? Json(*p.best_validation) : Json(nullptr)},
           {"best_step", p.best_step},
           {"stale_validations", p.stale_validations},
+          {"validation_owed", p.validation_owed},
           {"elapsed_s", p.elapsed_s}};
 }
 
@@ -31,6 +32,7 @@ Progress progress_from_json(const Json& value) {
   if (!value.at("best_validation").is_null()) p.best_validation = value.at("best_validation").get<double>();
   value.at("best_step").get_to(p.best_step);
   value.at("stale_validations").get_to(p.stale_validations);
+  p.validation_owed = value.value("validation_owed", false);
   value.at("elapsed_s").get_to(p.elapsed_s);
   return p;
 }

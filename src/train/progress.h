@@ -19,6 +19,7 @@ struct Progress {
   std::optional<double> best_validation;
   int64_t best_step = 0;          ///< whose checkpoint is kept
   int64_t stale_validations = 0;  ///< in a row without improvement
+  bool validation_owed = false;   ///< that of this step met an example that cannot be read
   double elapsed_s = 0;           ///< of training, over all processes
 };
 

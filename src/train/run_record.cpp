@@ -22,6 +22,8 @@ const std::set<std::string>& free_to_change() {
                                               "/sample",
                                               "/eval",
                                               "/data/path",
+                                              "/data/on_error",
+                                              "/data/max_skipped",
                                               "/train/steps",
                                               "/train/log_every",
                                               "/train/checkpoint_every",

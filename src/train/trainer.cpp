@@ -10,6 +10,7 @@
 #include "gen/core/units.h"
 #include "gen/data/loader.h"
 #include "gen/io/checkpoint.h"
+#include "train/bad_example.h"
 #include "train/gradients.h"
 #include "train/hooks.h"
 #include "train/non_finite.h"
@@ -45,17 +46,21 @@ std::pair<double, double> to_host(const at::Tensor& loss, const at::Tensor& norm
   return {both[0].item<double>(), both[1].item<double>()};
 }
 
-/// The forward and backward passes of one step; gradients are left in the parameters.
+/// The forward and backward passes of one step; gradients are left in the parameters. Throws ExampleError, with the
+/// model as it was.
 struct Passes {
   LossTerms last;
   at::Tensor total;               // mean over the passes
   std::vector<int64_t> examples;  // of the last batch
 };
-Passes run_passes(Session& session, const TrainOptions& options, Loader& loader, const StepContext& context) {
+Passes run_passes(Session& session, const TrainOptions& options, Loader& loader, SkipLog& skips,
+                  const StepContext& context) {
   Passes passes;
+  BuffersOfAStep buffers(session.model->module(), options.gradient_accumulation > 1);
   const auto count = static_cast<double>(options.gradient_accumulation);
   for (int64_t i = 0; i < options.gradient_accumulation; ++i) {
     const Batch batch = loader.next().to(session.device);
+    skips.add(context.step + 1, Split::train, batch.skipped);
     {
       const AutocastGuard autocast(options.precision, session.device);
       passes.last = session.model->loss(batch, context);
@@ -65,6 +70,7 @@ Passes run_passes(Session& session, const TrainOptions& options, Loader& loader,
     passes.total = passes.total.defined() ? passes.total + part.detach() : part.detach();
     passes.examples = batch.indices;
   }
+  buffers.keep();
   return passes;
 }
 
@@ -87,11 +93,12 @@ void update_weights(Session& session, const TrainOptions& options, const std::ve
 /// The loop: passes -> norm -> finite? -> clip -> step -> EMA -> hooks. Ends at the last step, at an early
 /// stop, or when a signal asks.
 void run_steps(const ExperimentOptions& experiment, Session& session, Checkpointer& checkpoints,
-               Progress& progress, Hooks& hooks) {
+               Progress& progress, SkipLog& skips, Hooks& hooks) {
   const TrainOptions& options = experiment.train;
   const auto seed = static_cast<uint64_t>(experiment.seed);
   auto loader = open_loader(session, experiment, data_position(progress, options));
   session.model->module().train();
+  hooks.catch_up();
   while (!is_finished(progress, options) && !signals::stop_requested()) {
     const int64_t step = progress.step;
     seed_default_generators(derive_seed(seed, Stream::dropout, static_cast<uint64_t>(step)));
@@ -99,7 +106,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
 
     session.optimizer->zero_grad();
     const Passes passes =
-        run_passes(session, options, *loader, {step, options.steps, /*training=*/true, rng});
+        run_passes(session, options, *loader, skips, {step, options.steps, /*training=*/true, rng});
 
     const auto gradients = gradients_of(*session.optimizer);
     session.scaler.unscale_(gradients);
@@ -151,7 +158,11 @@ void start(const RunDir& run, const ExperimentOptions& experiment, Session& sess
   if (!list_checkpoints(run.checkpoints()).empty())
     log::warning("{}: none of its checkpoints is whole: training begins at step 0 again",
                  run.checkpoints().string());
-  initialize(experiment, session);
+  try {
+    initialize(experiment, session);
+  } catch (const ExampleError& error) {
+    throw with_way_on(error, experiment, run, checkpoints.saved_step(), "");
+  }
   // Where a rollback at an early step would go.
   if (experiment.train.nan_policy == NanPolicy::rollback) checkpoints.save(progress, /*last=*/false);
 }
@@ -164,8 +175,19 @@ TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run
   Checkpointer checkpoints(run, experiment, session);
   Progress progress;
   start(run, experiment, session, checkpoints, progress);
-  Hooks hooks(run, experiment, session, checkpoints, progress);
-  run_steps(experiment, session, checkpoints, progress, hooks);
+  SkipLog skips(session, run.skipped(), progress.step);
+  Hooks hooks(run, experiment, session, checkpoints, progress, skips);
+  try {
+    run_steps(experiment, session, checkpoints, progress, skips, hooks);
+  } catch (const ExampleError& error) {
+    std::string refusal;
+    try {
+      hooks.stop();
+    } catch (const Error& refused) {
+      refusal = refused.what();
+    }
+    throw with_way_on(error, experiment, run, checkpoints.saved_step(), refusal);
+  }
 
   TrainResult result;
   result.stopped = !is_finished(progress, experiment.train);
@@ -237,8 +259,9 @@ double dry_run(const ExperimentOptions& experiment) {
   initialize(experiment, session);
   session.model->module().train();
   seed_default_generators(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::dropout));
+  SkipLog skips(session);
   const Passes passes =
-      run_passes(session, experiment.train, *loader, {0, experiment.train.steps, true, rng});
+      run_passes(session, experiment.train, *loader, skips, {0, experiment.train.steps, true, rng});
   session.scaler.unscale_(gradients_of(*session.optimizer));
   session.optimizer->step(session.optimizer->learning_rate());
   return passes.total.item<double>();

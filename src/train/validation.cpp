@@ -20,19 +20,25 @@ ValidationScores validate(Session& session, const ExperimentOptions& experiment,
     const int64_t count = std::min(options.batch_size, session.validation->size() - first);
     if (count <= 0) break;
     const Batch batch = read_batch(*session.validation, first, count).to(session.device);
+    scores.skipped.insert(scores.skipped.end(), batch.skipped.begin(), batch.skipped.end());
+    if (batch.size() == 0) continue;
     Rng rng(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::eval, static_cast<uint64_t>(i)),
             session.device);
     const AutocastGuard autocast(options.precision, session.device);
     const LossTerms loss = session.model->loss(batch, {step, options.steps, /*training=*/false, rng});
-    const auto weight = static_cast<double>(count);
+    const auto weight = static_cast<double>(batch.size());
     scores.loss += weight * loss.total.item<double>();
     scores.terms.resize(loss.terms.size());
     for (size_t k = 0; k < loss.terms.size(); ++k) {
       scores.terms[k].first = loss.terms[k].first;
       scores.terms[k].second += weight * loss.terms[k].second.item<double>();
     }
-    scores.examples += count;
+    scores.examples += batch.size();
   }
+  if (scores.examples == 0)
+    throw ExampleError(
+        fmt::format("{} (no example of the validation split can be read)", scores.skipped.front().what),
+        scores.skipped.front().index);
   const auto examples = static_cast<double>(scores.examples);
   scores.loss /= examples;
   for (auto& [name, value] : scores.terms) value /= examples;

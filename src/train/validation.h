@@ -14,10 +14,12 @@ struct ValidationScores {
   double loss = 0;
   std::vector<std::pair<std::string, double>> terms;
   int64_t examples = 0;
+  std::vector<BadExample> skipped;  ///< left out, as data.on_error says
 };
 
 /// The first `train.validation_batches` batches of the validation split, which must be there, in evaluation
-/// mode and with the averaged weights where there are some. Changes nothing that training depends on.
+/// mode and with the averaged weights where there are some. Changes nothing that training depends on. Throws
+/// ExampleError.
 ValidationScores validate(Session& session, const ExperimentOptions& experiment, int64_t step);
 
 /// While it lives: evaluation mode, averaged weights, no gradients.

@@ -159,6 +159,8 @@ TEST_P(DatasetContract, ResolvesWithoutItsFilesAndThenAsksForThem) {
   datasets().resolve(component);
   const Json dumped = dump(component);
   EXPECT_EQ(dumped["type"], GetParam());
+  EXPECT_EQ(dumped.contains("path"), dumped.contains("on_error") && dumped.contains("max_skipped"))
+      << "what comes from files may hold an example that cannot be read (BadExampleOptions)";
   if (!dumped.contains("path")) return;
   try {
     datasets().make(component, Split::train);

@@ -13,6 +13,7 @@
 #include "gen/config/component.h"
 #include "gen/config/json.h"
 #include "gen/core/rng.h"
+#include "gen/data/bad_examples.h"
 
 namespace gen {
 
@@ -46,6 +47,7 @@ struct Batch {
   at::Tensor label;                   ///< [B] int64, or undefined
   std::vector<std::string> captions;  ///< B of them, or none
   std::vector<int64_t> indices;       ///< of the examples within their split
+  std::vector<BadExample> skipped;    ///< passed over on the way, as data.on_error says
   int64_t size() const { return x.defined() ? x.size(0) : 0; }
   Batch to(at::Device device) const;
 };
@@ -63,6 +65,8 @@ class Dataset {
   virtual int64_t size() const = 0;
   /// Throws DataError naming the file (and the record in it) that is wrong.
   virtual Example get(int64_t index, HostRng& rng) const = 0;
+  /// What to do where get() throws.
+  virtual BadExampleOptions bad_examples() const { return {}; }
   /// log p(x) [B] in nats, where the true density is known (toy2d); undefined otherwise.
   virtual at::Tensor log_density(const at::Tensor& x) const;
   /// E[-log p] in nats, where known.

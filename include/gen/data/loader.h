@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "gen/data/dataset.h"
 
@@ -38,8 +41,17 @@ class Loader {
   std::unique_ptr<State> state_;
 };
 
+/// What becomes of a row whose example is passed over (data.on_error "skip"): the next that can be read takes its
+/// place, or nothing does and the batch is smaller.
+enum class InPlace { next, nothing };
+
 /// The examples [first, first + count) in order, each with its one fixed random stream: equal at every call.
-Batch read_batch(const Dataset& dataset, int64_t first, int64_t count);
+Batch read_batch(const Dataset& dataset, int64_t first, int64_t count, InPlace in_place = InPlace::nothing);
+
+/// Reads every example once, on all threads, and returns those that cannot be read, in order, whatever data.on_error
+/// says. `progress` is told how many are done, and those found since it was told last.
+std::vector<BadExample> find_bad_examples(
+    const Dataset& dataset, const std::function<void(int64_t, std::span<const BadExample>)>& progress);
 
 /// Position `i` of the `epoch`-th shuffle of 0..n-1: a Feistel permutation with cycle walking, O(1) in memory.
 int64_t shuffled_index(uint64_t seed, int64_t epoch, int64_t n, int64_t i);

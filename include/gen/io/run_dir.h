@@ -11,8 +11,8 @@ namespace gen {
 
 enum class RunMode { create, resume, overwrite };
 
-/// RUN/{config.json, run.json, STATUS, train.log, metrics.jsonl, events.out.tfevents.*, summary.json, samples/,
-/// checkpoints/, eval/}.
+/// RUN/{config.json, run.json, STATUS, train.log, metrics.jsonl, skipped.jsonl, events.out.tfevents.*, summary.json,
+/// samples/, checkpoints/, eval/}.
 class RunDir {
  public:
   /// Opens for training and locks it against a second process (flock on RUN/.lock). create: refuses a non-empty
@@ -31,6 +31,7 @@ class RunDir {
   std::filesystem::path run() const { return path_ / "run.json"; }
   std::filesystem::path log() const { return path_ / "train.log"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path skipped() const { return path_ / "skipped.jsonl"; }
   std::filesystem::path summary() const { return path_ / "summary.json"; }
   std::filesystem::path samples() const { return path_ / "samples"; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }

@@ -23,27 +23,37 @@ fs::path batches_folder(const fs::path& path) {
   return fs::is_directory(inner, error) ? inner : path;
 }
 
-void check_file(const std::string& bytes, const fs::path& path) {
+void check_size(const std::string& bytes, const fs::path& path) {
   if (bytes.empty() || bytes.size() % kRecord != 0)
     throw DataError(
         fmt::format("{}: expected whole records of {} bytes, got {} bytes: the file is truncated, or not "
                     "of the binary version of CIFAR-10",
                     path.string(), kRecord, bytes.size()));
-  for (size_t at = 0; at < bytes.size(); at += kRecord)
-    if (const auto label = static_cast<uint8_t>(bytes[at]); label > 9)
-      throw DataError(
-          fmt::format("{}: record {}: expected a label in [0, 9], got {}: the file is damaged, or not of "
-                      "CIFAR-10",
-                      path.string(), at / kRecord, label));
 }
 
-std::string read_records(const fs::path& folder, Split split) {
+struct Records {
+  std::string bytes;
+  std::map<int64_t, std::string> wrong;  // by the record's place in all files
+};
+
+void append(const std::string& bytes, const fs::path& path, Records& records) {
+  check_size(bytes, path);
+  for (size_t at = 0; at < bytes.size(); at += kRecord)
+    if (const auto label = static_cast<uint8_t>(bytes[at]); label > 9)
+      records.wrong[static_cast<int64_t>((records.bytes.size() + at) / kRecord)] = fmt::format(
+          "{}: record {}: expected a label in [0, 9], got {}: the file is damaged, or not of "
+          "CIFAR-10",
+          path.string(), at / kRecord, label);
+  records.bytes += bytes;
+}
+
+Records read_records(const fs::path& folder, Split split) {
   std::vector<std::string> names{"test_batch.bin"};
   if (split != Split::test) {
     names.clear();
     for (int i = 1; i <= 5; ++i) names.push_back(fmt::format("data_batch_{}.bin", i));
   }
-  std::string records;
+  Records records;
   for (const auto& name : names) {
     const fs::path path = folder / name;
     if (std::error_code error; !fs::is_regular_file(path, error))
@@ -51,9 +61,7 @@ std::string read_records(const fs::path& folder, Split split) {
           fmt::format("{}: no {} in this folder; data.path is to hold the six .bin files of the binary "
                       "version of CIFAR-10",
                       folder.string(), name));
-    const std::string bytes = read_file(path, kMaxFile);
-    check_file(bytes, path);
-    records += bytes;
+    append(read_file(path, kMaxFile), path, records);
   }
   return records;
 }
@@ -66,8 +74,8 @@ std::unique_ptr<Dataset> make_cifar10(const Cifar10Options& options, Split split
         "cifar10 needs data.path, the folder with data_batch_1.bin ... test_batch.bin: "
         "--set data.path=FOLDER");
   const fs::path folder = batches_folder(options.path);
-  const std::string records = read_records(folder, split);
-  const auto total = static_cast<int64_t>(records.size() / kRecord);
+  const Records records = read_records(folder, split);
+  const auto total = static_cast<int64_t>(records.bytes.size() / kRecord);
   const RowRange rows = split == Split::test ? RowRange{0, total}
                                              : held_out_rows(split, total, options.validation, 0, "cifar10");
   ImageTable table;
@@ -78,11 +86,14 @@ std::unique_ptr<Dataset> make_cifar10(const Cifar10Options& options, Split split
   table.random_flip = options.random_flip && split == Split::train;
   table.pixels.reserve(static_cast<size_t>(rows.count) * kPixels);
   for (int64_t row = rows.first; row < rows.first + rows.count; ++row) {
-    const char* record = records.data() + static_cast<size_t>(row) * kRecord;
+    const char* record = records.bytes.data() + static_cast<size_t>(row) * kRecord;
+    if (const auto wrong = records.wrong.find(row); wrong != records.wrong.end())
+      table.wrong[row - rows.first] = wrong->second;
     table.labels.push_back(static_cast<uint8_t>(record[0]));
     table.pixels.insert(table.pixels.end(), record + 1, record + kRecord);
   }
-  return make_in_memory_images(std::move(table), folder.string());
+  table.bad_examples = options.bad_examples;
+  return make_in_memory_images(std::move(table));
 }
 
 }  // namespace gen

@@ -10,6 +10,7 @@ struct Cifar10Options {
   std::string path;
   int64_t validation = 0;
   bool random_flip = false;
+  BadExampleOptions bad_examples;
 
   void visit(OptionVisitor& v) {
     v.field("path", path,
@@ -24,6 +25,7 @@ struct Cifar10Options {
     v.field("random_flip", random_flip,
             "mirror training images at random, as diffusion models on CIFAR-10 do; leave off to compare "
             "likelihoods");
+    bad_examples.visit(v);
   }
 };
 

@@ -59,6 +59,7 @@ class ImageFolder final : public Dataset {
   }
   const DataSpec& spec() const override { return spec_; }
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
+  BadExampleOptions bad_examples() const override { return options_.bad_examples; }
 
   Example get(int64_t index, HostRng& rng) const override {
     GEN_CHECK(index >= 0 && index < size(), "example {} of {}", index, size());

@@ -24,6 +24,7 @@ struct ImageFolderOptions {
   double validation_fraction = 0;
   double test_fraction = 0;
   int64_t max_pixels = int64_t{1} << 26;
+  BadExampleOptions bad_examples;
 
   void visit(OptionVisitor& v) {
     v.field("path", path,
@@ -54,6 +55,7 @@ struct ImageFolderOptions {
               "less than 1 with validation_fraction", std::to_string(validation_fraction + test_fraction));
     v.field("max_pixels", max_pixels, "files whose header claims more pixels than this are refused",
             {.min = 1, .max = 1e9});
+    bad_examples.visit(v);
   }
 };
 

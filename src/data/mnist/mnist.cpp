@@ -73,19 +73,19 @@ std::vector<uint8_t> place_all(const IdxArray& images, RowRange rows, const Mnis
   return pixels;
 }
 
-std::vector<uint8_t> shift_labels(const FilePair& pair, RowRange rows, const MnistOptions& options) {
-  std::vector<uint8_t> labels(static_cast<size_t>(rows.count));
+void take_labels(const FilePair& pair, RowRange rows, const MnistOptions& options, ImageTable& table) {
+  table.labels.resize(static_cast<size_t>(rows.count));
   for (int64_t i = 0; i < rows.count; ++i) {
     const int64_t label = pair.labels.values[static_cast<size_t>(rows.first + i)];
     const int64_t last = options.first_label + options.num_classes - 1;
     if (label < options.first_label || label > last)
-      throw DataError(
-          fmt::format("{}: record {}: expected a label in [{}, {}], got {}; set data.num_classes and "
-                      "data.first_label as the data need",
-                      pair.source, rows.first + i, options.first_label, last, label));
-    labels[static_cast<size_t>(i)] = static_cast<uint8_t>(label - options.first_label);
+      table.wrong[i] = fmt::format(
+          "{}: record {}: expected a label in [{}, {}], got {}; set data.num_classes and "
+          "data.first_label as the data need",
+          pair.source, rows.first + i, options.first_label, last, label);
+    else
+      table.labels[static_cast<size_t>(i)] = static_cast<uint8_t>(label - options.first_label);
   }
-  return labels;
 }
 
 }  // namespace
@@ -106,8 +106,9 @@ std::unique_ptr<Dataset> make_mnist(const MnistOptions& options, Split split) {
   table.spec.num_classes = options.num_classes;
   table.spec.class_names = class_names(options);
   table.pixels = place_all(pair.images, rows, options);
-  table.labels = shift_labels(pair, rows, options);
-  return make_in_memory_images(std::move(table), pair.source);
+  table.bad_examples = options.bad_examples;
+  take_labels(pair, rows, options, table);
+  return make_in_memory_images(std::move(table));
 }
 
 }  // namespace gen

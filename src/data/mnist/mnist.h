@@ -18,6 +18,7 @@ struct MnistOptions {
   int64_t num_classes = 10;
   int64_t first_label = 0;
   std::vector<std::string> class_names;
+  BadExampleOptions bad_examples;
 
   void visit(OptionVisitor& v) {
     v.field("path", path,
@@ -52,6 +53,7 @@ struct MnistOptions {
     v.field("class_names", class_names, "a name for each class; none: the labels as written in the files");
     v.require(class_names.empty() || static_cast<int64_t>(class_names.size()) == num_classes, "class_names",
               "none or num_classes names", std::to_string(class_names.size()));
+    bad_examples.visit(v);
   }
 };
 

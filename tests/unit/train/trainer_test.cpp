@@ -2,131 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "gen/core/error.h"
-#include "gen/core/signals.h"
-#include "gen/io/checkpoint.h"
 #include "gen/io/file.h"
-#include "support/support.h"
 #include "train/sgd.h"
-#include "train/train_session.h"
+#include "unit/train/trainer_case.h"
 
 namespace gen {
 namespace {
-
-// Points (i / 64, 1).
-class Points final : public Dataset {
- public:
-  explicit Points(int64_t size = 64) : size_(size) {
-    spec_.kind = DataKind::points;
-    spec_.shape = {2};
-    spec_.levels = 0;
-  }
-  const DataSpec& spec() const override { return spec_; }
-  int64_t size() const override { return size_; }
-  Example get(int64_t index, HostRng&) const override {
-    return {torch::tensor({static_cast<float>(index) / 64, 1.0F}), -1, ""};
-  }
-
- private:
-  int64_t size_;
-  DataSpec spec_;
-};
-
-// Learns y = 2 x0 + noise by least squares; notes the first example of each batch. The loss of a batch with one of
-// the `poison` examples is NaN in training.
-struct LineModel final : Model {
-  struct Net : torch::nn::Module {
-    torch::nn::Linear line = register_module("line", torch::nn::Linear(2, 1));
-  };
-  std::shared_ptr<Net> net = std::make_shared<Net>();
-  std::vector<int64_t> seen, poison;
-  int64_t stop_at = -1;
-  double validation_rises_by = 0;
-
-  torch::nn::Module& module() override { return *net; }
-  LossTerms loss(const Batch& batch, const StepContext& context) override {
-    if (context.training) seen.push_back(batch.indices.front());
-    if (context.training && context.step == stop_at) signals::request_stop();
-    const auto target = 2 * batch.x.slice(1, 0, 1) + 0.01 * context.rng.normal({batch.size(), 1});
-    auto total = (net->line(batch.x) - target).square().mean();
-    const auto poisoned = [&](int64_t index) { return std::ranges::find(poison, index) != poison.end(); };
-    if (context.training && std::ranges::any_of(batch.indices, poisoned)) total = total * NAN;
-    if (!context.training) total = total + validation_rises_by * static_cast<double>(context.step);
-    return {total, {{"squared_error", total.detach()}}};
-  }
-  Samples sample(const SampleRequest& request) override {
-    SampleRng rng(request.seed, request.first_index, request.count);
-    return {rng.normal({2}), {}, 1};
-  }
-};
-
-class Trainer : public ::testing::Test {
- protected:
-  void SetUp() override { signals::reset(); }
-  void TearDown() override { signals::reset(); }
-
-  Trainer() {
-    experiment.name = "line";
-    experiment.device = "cpu";
-    experiment.model = Component("vae");
-    experiment.data = Component("toy2d");
-    experiment.train.optimizer = Component("sgd");
-    experiment.train.steps = 8;
-    experiment.train.batch_size = 4;
-    experiment.train.shuffle = false;
-    experiment.train.sample_count = 0;
-    experiment.train.checkpoint_every = 0;
-    experiment.train.log_every = 1;
-  }
-
-  TrainResult run(std::vector<int64_t> poison = {}, RunMode mode = RunMode::create) {
-    torch::manual_seed(1);
-    Session session;
-    session.data = std::make_shared<Points>(num_examples);
-    if (with_validation) session.validation = std::make_shared<Points>(8);
-    auto owned = std::make_unique<LineModel>();
-    model = owned.get();
-    model->poison = std::move(poison);
-    model->stop_at = stop_at;
-    model->validation_rises_by = validation_rises_by;
-    session.model = std::move(owned);
-    session.optimizer =
-        optimizers().make(experiment.train.optimizer, parameter_groups(session.model->module()));
-    session.schedule = lr_schedules().make(experiment.train.lr_schedule);
-    if (experiment.train.ema.enabled()) session.ema.emplace(session.model->module(), experiment.train.ema, 4);
-    const RunDir folder = RunDir::open_for_training(temp / "run", mode);
-    const TrainResult result = train_session(experiment, folder, session);
-    seen = model->seen;
-    weights.clear();
-    for (const auto& item : session.model->module().named_parameters())
-      weights[item.key()] = item.value().detach().clone();
-    return result;
-  }
-  std::vector<Json> metrics() const {
-    std::vector<Json> lines;
-    std::istringstream text(test::read_text(temp / "run" / "metrics.jsonl"));
-    for (std::string line; std::getline(text, line);) lines.push_back(Json::parse(line));
-    return lines;
-  }
-  std::vector<int64_t> checkpoint_steps() const {
-    std::vector<int64_t> steps;
-    for (const auto& each : list_checkpoints(temp / "run" / "checkpoints")) steps.push_back(each.step);
-    return steps;
-  }
-
-  test::TempDir temp;
-  ExperimentOptions experiment;
-  bool with_validation = false;
-  int64_t num_examples = 64;
-  int64_t stop_at = -1;
-  double validation_rises_by = 0;
-  LineModel* model = nullptr;
-  std::vector<int64_t> seen;
-  TensorMap weights;
-};
 
 TEST_F(Trainer, LossFallsAndEveryStepIsLogged) {
   experiment.train.steps = 400;
