@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 
 #include "io/crc32c.h"
@@ -15,6 +17,8 @@ namespace gen {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 16;
+constexpr auto kFlushInterval = std::chrono::seconds(2);  // somebody watches
+constexpr std::string_view kPrefix = "events.out.tfevents.";
 
 // The little of protocol buffers' wire format that an Event needs. Field numbers are those of tensorflow's
 // event.proto, summary.proto, tensor.proto and tensor_shape.proto.
@@ -66,18 +70,34 @@ std::string host_name() {
   return name;
 }
 
+/// The greatest <seconds> of the event files in a folder; 0: none.
+int64_t newest_file(const std::filesystem::path& folder) {
+  int64_t newest = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    int64_t seconds = 0;
+    if (name.starts_with(kPrefix) &&
+        std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), seconds).ec == std::errc())
+      newest = std::max(newest, seconds);
+  }
+  return newest;
+}
+
 }  // namespace
 
 struct EventWriter::State {
   std::filesystem::path path;
   posix::Descriptor file;
   std::string buffer;
+  std::chrono::steady_clock::time_point flushed = std::chrono::steady_clock::now();
 
   void add(const Message& event) {
     buffer += tfrecord(event.text());
     if (buffer.size() >= kBufferBytes) flush();
   }
   void flush() {
+    flushed = std::chrono::steady_clock::now();  // also of a disk that refuses: not at every step again
     if (buffer.empty()) return;
     posix::append_whole(file.get(), path, buffer);
     buffer.clear();
@@ -85,13 +105,9 @@ struct EventWriter::State {
 };
 
 EventWriter::EventWriter(const std::filesystem::path& folder) : state_(std::make_unique<State>()) {
-  const std::string name =
-      fmt::format("events.out.tfevents.{:010}.{}", static_cast<int64_t>(now()), host_name());
-  // A second writer within the same second takes a longer name.
-  for (int attempt = 0; state_->file.get() < 0; ++attempt) {
-    state_->path = folder / name;
-    if (attempt > 0) state_->path += fmt::format(".{}", ::getpid());
-    if (attempt > 1) state_->path += fmt::format(".{}", attempt);
+  int64_t seconds = std::max(static_cast<int64_t>(now()), newest_file(folder) + 1);
+  for (; state_->file.get() < 0; ++seconds) {
+    state_->path = folder / fmt::format("{}{:010}.{}", kPrefix, seconds, host_name());
     state_->file = posix::Descriptor(
         ::open(state_->path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666));
     if (state_->file.get() < 0 && errno != EEXIST) posix::fail(state_->path, "create the event file");
@@ -131,6 +147,18 @@ void EventWriter::text(const std::string& tag, const std::string& markdown, int6
   state_->add(summary_event(Message().bytes(1, tag).message(8, tensor).message(9, metadata), step));
 }
 
+void EventWriter::restart(int64_t step) {
+  constexpr uint64_t kStart = 1;  // SessionLog::START; readers drop events of its step and later ones
+  Message event;
+  event.number(1, now()).varint(2, static_cast<uint64_t>(step + 1)).message(7, Message().varint(1, kStart));
+  state_->add(event);
+  state_->flush();
+}
+
 void EventWriter::flush() { state_->flush(); }
+
+void EventWriter::flush_if_due() {
+  if (std::chrono::steady_clock::now() - state_->flushed >= kFlushInterval) state_->flush();
+}
 
 }  // namespace gen

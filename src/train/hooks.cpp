@@ -5,6 +5,7 @@
 #include "gen/core/error.h"
 #include "gen/core/log.h"
 #include "gen/core/units.h"
+#include "train/later_steps.h"
 #include "train/sample_grid.h"
 
 namespace gen {
@@ -19,19 +20,27 @@ std::filesystem::path picture_path(const RunDir& run, int64_t step) {
 }  // namespace
 
 Hooks::Hooks(const RunDir& run, const ExperimentOptions& experiment, Session& session,
-             Checkpointer& checkpoints, Progress& progress)
+             Checkpointer& checkpoints, Progress& progress, SkipLog& skips)
     : run_(run),
       experiment_(experiment),
       options_(experiment.train),
       session_(session),
       checkpoints_(checkpoints),
       progress_(progress),
+      skips_(skips),
       journal_(run, progress.step),
       status_(progress.step, options_.steps, options_.batch_size * options_.gradient_accumulation),
       elapsed_before_s_(progress.elapsed_s) {
-  // A picture that a stop or a kill came before.
-  if (progress.step > 0 && due(options_.sample_every, progress.step) &&
-      !std::filesystem::exists(picture_path(run, progress.step)))
+  forget_later_steps(run, progress.step);
+}
+
+void Hooks::catch_up() {
+  if (progress_.validation_owed && session_.validation) {
+    validate_now();
+    checkpoints_.replace(progress_);
+  }
+  if (progress_.step > 0 && due(options_.sample_every, progress_.step) &&
+      !std::filesystem::exists(picture_path(run_, progress_.step)))
     sample_now();
 }
 
@@ -44,6 +53,7 @@ void Hooks::after_step(const StepOutcome& outcome) {
   }
   status_.update({step, outcome.total, outcome.grad_norm, outcome.learning_rate});
   if (due(options_.log_every, step)) log_step(outcome);
+  journal_.tick();
   if (session_.validation && (due(options_.validate_every, step) || step == options_.steps)) validate_now();
   if (due(options_.checkpoint_every, step) || progress_.best_step == step) {
     note_elapsed();
@@ -62,6 +72,7 @@ void Hooks::log_step(const StepOutcome& outcome) {
   line.grad_norm = outcome.grad_norm;
   line.learning_rate = outcome.learning_rate;
   line.samples_per_s = status_.samples_per_s();
+  if (skips_.may_skip()) line.skipped_examples = skips_.count();
   journal_.train(line);
   progress_.loss_sum = 0;
   progress_.loss_count = 0;
@@ -69,7 +80,10 @@ void Hooks::log_step(const StepOutcome& outcome) {
 
 void Hooks::validate_now() {
   status_.pause();
+  progress_.validation_owed = true;
   const ValidationScores scores = validate(session_, experiment_, progress_.step);
+  skips_.add(progress_.step, Split::validation, scores.skipped);
+  progress_.validation_owed = false;
   journal_.validation(progress_.step, scores);
   const bool best = record_validation(progress_, scores.loss, options_.early_stop.min_delta);
   status_.resume();
@@ -98,7 +112,11 @@ void Hooks::sample_now() {
   status_.resume();
 }
 
-void Hooks::rewind() { journal_.rewind(progress_.step); }
+void Hooks::rewind() {
+  forget_later_steps(run_, progress_.step);
+  journal_.rewind(progress_.step);
+  skips_.rewind(progress_.step);
+}
 
 void Hooks::note_elapsed() { progress_.elapsed_s = elapsed_before_s_ + status_.elapsed_s(); }
 
@@ -132,6 +150,7 @@ void Hooks::write_summary(bool sampled) {
       {"best_validation", progress_.best_validation ? Json(*progress_.best_validation) : Json(nullptr)},
       {"best_step", progress_.best_validation ? Json(progress_.best_step) : Json(nullptr)},
       {"non_finite_steps", progress_.non_finite_steps},
+      {"skipped_examples", skips_.count()},
       {"elapsed_s", progress_.elapsed_s},
       {"samples_per_s",
        static_cast<double>(progress_.step) * samples_per_step / std::max(1e-9, progress_.elapsed_s)}};

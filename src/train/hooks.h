@@ -4,6 +4,7 @@
 #include "gen/io/run_dir.h"
 #include "train/checkpointer.h"
 #include "train/journal.h"
+#include "train/skip_log.h"
 #include "train/status_line.h"
 
 namespace gen {
@@ -20,8 +21,10 @@ struct StepOutcome {
 class Hooks {
  public:
   Hooks(const RunDir& run, const ExperimentOptions& experiment, Session& session, Checkpointer& checkpoints,
-        Progress& progress);
-  /// With `progress` already at the new step.
+        Progress& progress, SkipLog& skips);
+  /// What an earlier process owed at the step where it ended: a validation, a picture.
+  void catch_up();
+  /// With `progress` already at the new step. Throws ExampleError.
   void after_step(const StepOutcome& outcome);
   /// After a rollback.
   void rewind();
@@ -42,6 +45,7 @@ class Hooks {
   Session& session_;
   Checkpointer& checkpoints_;
   Progress& progress_;
+  SkipLog& skips_;
   Journal journal_;
   StatusLine status_;
   double elapsed_before_s_;

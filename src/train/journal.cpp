@@ -10,13 +10,16 @@ namespace gen {
 Journal::Journal(const RunDir& run, int64_t resume_step)
     : path_(run.metrics()),
       log_(std::make_unique<MetricsLog>(path_, resume_step)),
-      events_(std::make_unique<EventWriter>(run.path())) {}
+      events_(std::make_unique<EventWriter>(run.path())) {
+  events_->restart(resume_step);
+}
 
 void Journal::train(const TrainLine& line) {
   Json json{{"step", line.step}, {"split", "train"}, {"loss", line.loss}, {"loss_mean", line.loss_mean}};
   for (const auto& [name, value] : line.terms) json[name] = value;
   json["grad_norm"] = line.grad_norm;
   json["lr"] = line.learning_rate;
+  if (line.skipped_examples) json["skipped_examples"] = *line.skipped_examples;
   append(std::move(json));
   try {
     events_->scalar("train/loss", line.loss_mean, line.step);
@@ -51,10 +54,23 @@ void Journal::picture(int64_t step, const Image& image) {
   }
 }
 
+void Journal::tick() {
+  try {
+    events_->flush_if_due();
+  } catch (const IoError& e) {
+    log::warning("TensorBoard events wait to be written: {}", e.what());
+  }
+}
+
 void Journal::rewind(int64_t step) {
   std::erase_if(pending_, [&](const Json& line) { return line.at("step").get<int64_t>() > step; });
   log_.reset();  // closes the file before it is cut
   log_ = std::make_unique<MetricsLog>(path_, step);
+  try {
+    events_->restart(step);
+  } catch (const IoError& e) {
+    log::warning("TensorBoard may show some steps twice: {}", e.what());
+  }
 }
 
 void Journal::flush() {

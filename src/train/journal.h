@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@ namespace gen {
 /// alone. A disk that refuses a line is a warning; the line is kept and tried again with the next one.
 class Journal {
  public:
+  /// Forgets the lines of later steps than `resume_step`.
   Journal(const RunDir& run, int64_t resume_step);
 
   struct TrainLine {
@@ -26,10 +28,13 @@ class Journal {
     double loss_mean = 0;  ///< since the line before
     std::vector<std::pair<std::string, double>> terms;
     double grad_norm = 0, learning_rate = 0, samples_per_s = 0;
+    std::optional<int64_t> skipped_examples;  ///< so far; none where none may be
   };
   void train(const TrainLine& line);
   void validation(int64_t step, const ValidationScores& scores);
   void picture(int64_t step, const Image& image);
+  /// To be called at every step: what is held back for long is written.
+  void tick();
   /// Forgets the lines of later steps.
   void rewind(int64_t step);
   /// Writes what is still held back. Throws IoError when the disk still refuses.

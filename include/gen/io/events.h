@@ -12,13 +12,18 @@ namespace gen {
 
 class EventWriter {
  public:
-  /// Creates DIR/events.out.tfevents.<seconds>.<host>. A resumed run opens a new file; TensorBoard reads them all.
+  /// Creates DIR/events.out.tfevents.<seconds>.<host>. A resumed run opens a new file; TensorBoard reads them all in the
+  /// order of their names, so <seconds> is greater than that of any file there, whatever the clock says.
   explicit EventWriter(const std::filesystem::path& folder);
   ~EventWriter();
   void scalar(const std::string& tag, double value, int64_t step);
   void image(const std::string& tag, const Image& image, int64_t step);
   void text(const std::string& tag, const std::string& markdown, int64_t step);
+  /// Readers forget what they have of later steps than `step`: the run goes on from there.
+  void restart(int64_t step);
   void flush();
+  /// Where the last flush is a few seconds ago. To be called at every step.
+  void flush_if_due();
 
  private:
   struct State;

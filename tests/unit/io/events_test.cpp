@@ -24,9 +24,7 @@ void write_events(const std::filesystem::path& folder) {
 
 TEST(Events, BeginWithTheFileVersion) {
   const test::TempDir folder;
-  {
-    EventWriter writer(folder.path());
-  }
+  { EventWriter writer(folder.path()); }
   const auto files = files_in(folder.path());
   ASSERT_EQ(files.size(), 1U);
   EXPECT_TRUE(files[0].filename().string().starts_with("events.out.tfevents.")) << files[0];
@@ -44,6 +42,24 @@ TEST(Events, TwoWritersTakeTwoFiles) {
   const test::TempDir folder;
   EventWriter a(folder.path()), b(folder.path()), c(folder.path());
   EXPECT_EQ(files_in(folder.path()).size(), 3U);
+}
+
+TEST(Events, FilesSortInTheOrderOfTheirMaking) {
+  const test::TempDir folder;
+  const std::string far = "events.out.tfevents.9000000000.host";  // by a clock that was wrong
+  test::write_text(folder / far, "");
+  EventWriter writer(folder.path());
+  for (const auto& file : files_in(folder.path()))
+    if (file.filename() != far) EXPECT_GT(file.filename().string(), far);
+}
+
+TEST(Events, ARestartTellsReadersToForgetLaterSteps) {
+  const test::TempDir folder;
+  EventWriter writer(folder.path());
+  writer.restart(6);
+  // Event.step 7, Event.session_log {status: START}; written at once.
+  EXPECT_NE(test::read_text(files_in(folder.path()).front()).find(std::string("\x10\x07\x3a\x02\x08\x01")),
+            std::string::npos);
 }
 
 TEST(Events, UnwritablePlaceIsAnIoError) { EXPECT_THROW(EventWriter("/proc/gen-test"), IoError); }
