@@ -1,19 +1,18 @@
 // gen eval: scores a trained model on held-out data.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "cli/progress_line.h"
+#include "cli/results.h"
 #include "cli/run_data.h"
+#include "cli/score.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
 #include "gen/core/log.h"
-#include "gen/data/loader.h"
+#include "gen/core/signals.h"
 #include "gen/io/run_dir.h"
 #include "gen/metrics/metric.h"
 #include "gen/train/trainer.h"
@@ -57,25 +56,6 @@ std::vector<std::unique_ptr<Metric>> chosen_metrics(LoadedRun& loaded) {
   return chosen;
 }
 
-// Batch b draws from its own stream, so that a score depends on the seed and the batch size alone.
-void score(LoadedRun& loaded, const Dataset& data, int64_t examples,
-           std::vector<std::unique_ptr<Metric>>& chosen, bool quiet) {
-  const torch::NoGradGuard no_grad;
-  const auto& options = loaded.experiment.eval;
-  const auto seed = static_cast<uint64_t>(loaded.experiment.seed);
-  ProgressLine progress(quiet);
-  for (int64_t first = 0; first < examples; first += options.batch_size) {
-    progress.update(fmt::format("example {} of {}", first, examples));
-    const int64_t count = std::min(options.batch_size, examples - first);
-    const Batch batch = read_batch(data, first, count).to(loaded.device);
-    for (auto& metric : chosen) {
-      Rng rng(derive_seed(seed, Stream::eval, static_cast<uint64_t>(first / options.batch_size)),
-              loaded.device);
-      metric->update(*loaded.model, batch, rng);
-    }
-  }
-}
-
 std::string words(const Json& protocol) {
   if (!protocol.is_object()) return protocol.is_string() ? protocol.get<std::string>() : protocol.dump();
   std::vector<std::string> parts;
@@ -86,11 +66,16 @@ std::string words(const Json& protocol) {
 
 void print_text(const Json& document) {
   const auto examples = document["examples"].get<int64_t>(), all = document["split_examples"].get<int64_t>();
-  fmt::print("{}: {} split, {} examples, {} weights of step {}, seed {}\n\n",
-             document["run"].get<std::string>(), document["split"].get<std::string>(),
-             examples < all ? fmt::format("the first {} of {}", examples, all) : fmt::format("{}", all),
-             document["weights"].get<std::string>(), document["checkpoint_step"].get<int64_t>(),
-             document["seed"].get<int64_t>());
+  results::print("{}: {} split, {} examples, {} weights of step {}, seed {}\n\n",
+                 document["run"].get<std::string>(), document["split"].get<std::string>(),
+                 examples < all ? fmt::format("the first {} of {}", examples, all) : fmt::format("{}", all),
+                 document["weights"].get<std::string>(), document["checkpoint_step"].get<int64_t>(),
+                 document["seed"].get<int64_t>());
+  if (document.contains("partial"))
+    results::print("PARTIAL, {} examples were asked for: {}\n\n", document["partial"]["asked"].get<int64_t>(),
+                   document["partial"]["because"].get<std::string>());
+  if (const size_t skipped = document["skipped"].size(); skipped > 0)
+    results::print("{} more could not be read and {} left out\n\n", skipped, skipped == 1 ? "was" : "were");
   std::vector<std::vector<std::string>> rows;
   for (const auto& result : document["results"]) {
     const auto number = [&](const char* key) {
@@ -102,7 +87,7 @@ void print_text(const Json& document) {
                     number("value") + (spread ? " +- " + number("std_error") : ""),
                     result["unit"].get<std::string>(), words(result["protocol"])});
   }
-  fmt::print("{}", table({"metric", "value", "unit", "protocol"}, rows, 140));
+  results::print("{}", table({"metric", "value", "unit", "protocol"}, rows, 140));
 }
 
 // JSON has no word for what is not finite.
@@ -111,23 +96,63 @@ Json finite_or_text(double value) {
 }
 
 // A result of less than the whole has a name of its own, so that it never takes the place of the whole one's:
-// test.json, test-first-500.json, test-raw.json, test-first-500-nll.json, ...
-std::string file_name(const Json& document, const Flags& flags) {
-  std::string name = document["split"].get<std::string>();
-  if (document["examples"] < document["split_examples"])
-    name += fmt::format("-first-{}", document["examples"].get<int64_t>());
+// test.json, test-first-500.json, test-raw.json, test-first-500-nll.json, test-partial.json, ...
+std::string file_name(const LoadedRun& loaded, int64_t asked, int64_t all, const Flags& flags, bool partial) {
+  std::string name = loaded.experiment.eval.split;
+  if (asked < all) name += fmt::format("-first-{}", asked);
   if (flags.raw) name += "-raw";
   for (const auto& metric : flags.metrics) name += "-" + metric;
-  return name + ".json";
+  return name + (partial ? "-partial.json" : ".json");
+}
+
+// Scores replace scores, and nothing else.
+void check_replaceable(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(file, error))) return;
+  try {
+    const Json there = read_json(file);
+    if (there.is_object() && there.contains("results") && there.contains("split")) return;
+  } catch (const Error&) {
+    // Not scores.
+  }
+  throw ConfigError(
+      fmt::format("{}: is there and holds no scores of gen eval (move it away)", file.string()));
 }
 
 void write_scores(const std::filesystem::path& file, const Json& document) {
+  check_replaceable(file);
   std::error_code error;
   std::filesystem::create_directories(file.parent_path(), error);
   if (error)
     throw IoError(
         fmt::format("{}: cannot make the folder: {}", file.parent_path().string(), error.message()));
   write_json(file, document);
+}
+
+Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& scored,
+                 const std::vector<std::unique_ptr<Metric>>& metrics, int64_t asked, int64_t all) {
+  Json document = {{"run", folder.path().string()},
+                   {"split", loaded.experiment.eval.split},
+                   {"examples", scored.examples},
+                   {"split_examples", all},
+                   {"weights", loaded.ema ? "ema" : "raw"},
+                   {"checkpoint_step", loaded.step},
+                   {"seed", loaded.experiment.seed},
+                   {"batch_size", loaded.experiment.eval.batch_size},
+                   {"data", dump(loaded.experiment.data)},
+                   {"skipped", Json::array()},
+                   {"results", Json::array()}};
+  for (const auto& [index, what] : scored.skipped.by_index())
+    document["skipped"].push_back({{"index", index}, {"what", what}});
+  if (scored.ended) document["partial"] = {{"asked", asked}, {"because", scored.ended->what()}};
+  for (const auto& metric : metrics)
+    for (const auto& result : metric->compute())
+      document["results"].push_back({{"metric", result.name},
+                                     {"value", finite_or_text(result.value)},
+                                     {"std_error", finite_or_text(result.std_error)},
+                                     {"unit", result.unit},
+                                     {"protocol", result.protocol}});
+  return document;
 }
 
 ExitCode run(const Flags& flags) {
@@ -137,35 +162,22 @@ ExitCode run(const Flags& flags) {
   if (flags.seed) loaded.experiment.seed = *flags.seed;
   auto chosen = chosen_metrics(loaded);
   const auto data = open_split(loaded);
-  const int64_t limit = loaded.experiment.eval.limit;
-  const int64_t examples = limit > 0 ? std::min(limit, data->size()) : data->size();
-  score(loaded, *data, examples, chosen, flags.quiet);
+  const int64_t all = data->size(), limit = loaded.experiment.eval.limit;
+  const int64_t asked = limit > 0 ? std::min(limit, all) : all;
+  check_replaceable(folder.eval() / file_name(loaded, asked, all, flags, /*partial=*/false));
+  signals::ask_first();
+  const Scored scored = score(loaded, *data, asked, chosen, flags.quiet);
 
-  Json document = {{"run", folder.path().string()},
-                   {"split", loaded.experiment.eval.split},
-                   {"examples", examples},
-                   {"split_examples", data->size()},
-                   {"weights", loaded.ema ? "ema" : "raw"},
-                   {"checkpoint_step", loaded.step},
-                   {"seed", loaded.experiment.seed},
-                   {"batch_size", loaded.experiment.eval.batch_size},
-                   {"data", dump(loaded.experiment.data)},
-                   {"results", Json::array()}};
-  for (const auto& metric : chosen)
-    for (const auto& result : metric->compute())
-      document["results"].push_back({{"metric", result.name},
-                                     {"value", finite_or_text(result.value)},
-                                     {"std_error", finite_or_text(result.std_error)},
-                                     {"unit", result.unit},
-                                     {"protocol", result.protocol}});
+  const Json document = document_of(loaded, folder, scored, chosen, asked, all);
   // Printed first: a folder that cannot be written must not cost the scores.
   if (flags.json)
-    fmt::print("{}\n", document.dump(2));
+    results::print("{}\n", document.dump(2));
   else
     print_text(document);
-  const auto file = folder.eval() / file_name(document, flags);
+  const auto file = folder.eval() / file_name(loaded, asked, all, flags, scored.ended.has_value());
   write_scores(file, document);
-  if (!flags.json) fmt::print("\nwritten to {}\n", file.string());
+  if (!flags.json) results::print("\nwritten to {}\n", file.string());
+  if (scored.ended) throw Error(*scored.ended);
   return ExitCode::ok;
 }
 

@@ -3,9 +3,9 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/results.h"
 #include "cli/verb.h"
 #include "gen/core/device.h"
 #include "gen/core/log.h"
@@ -27,7 +27,7 @@ Where the input file holds a tensor of an output's name, the largest difference 
 
 struct Flags : SharedFlags {
   std::string model, in, out;
-  bool raw = false;
+  bool raw = false, overwrite = false;
 };
 
 TensorMap to_device(TensorMap tensors, at::Device device) {
@@ -53,6 +53,32 @@ bool is_run(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / "run.json") || !std::filesystem::exists(folder / "config.json");
 }
 
+// What tells an output of this verb from any other file.
+const Metadata kMade{{"written_by", "gen forward"}};
+
+bool is_output(const std::filesystem::path& path) {
+  try {
+    const auto metadata = read_safetensors_header(path).metadata;
+    const auto by = metadata.find("written_by");
+    return by != metadata.end() && by->second == kMade.at("written_by");
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Before anything is computed.
+void check_out(const Flags& flags) {
+  std::error_code error;
+  if (std::filesystem::equivalent(flags.in, flags.out, error))
+    throw ConfigError(fmt::format("gen forward: --out {} is the file of --in (choose another)", flags.out));
+  if (!std::filesystem::exists(std::filesystem::symlink_status(flags.out, error)) || flags.overwrite) return;
+  if (!is_output(flags.out))
+    throw ConfigError(
+        fmt::format("gen forward: --out {} is there and was not written by gen forward (choose another, or "
+                    "replace it with --overwrite)",
+                    flags.out));
+}
+
 Json compare(const TensorMap& outputs, const TensorMap& inputs) {
   Json rows = Json::object();
   for (const auto& [name, tensor] : outputs) {
@@ -74,24 +100,25 @@ ExitCode run(const Flags& flags) {
        "gen forward runs/diffusion-mnist --in io.safetensors --out out.safetensors");
   need(flags.in, "forward", "--in", "--in io.safetensors");
   need(flags.out, "forward", "--out", "--out out.safetensors");
+  check_out(flags);
   const c10::InferenceMode inference;
   const TensorMap inputs = read_safetensors(flags.in);
   TensorMap outputs = is_run(flags.model) ? run_run(flags, inputs) : run_network(flags, inputs);
   outputs = to_device(std::move(outputs), at::kCPU);
-  write_safetensors(flags.out, outputs);
+  write_safetensors(flags.out, outputs, kMade);
   const Json rows = compare(outputs, inputs);
   if (flags.json) {
-    fmt::print("{}\n", Json({{"out", flags.out}, {"outputs", rows}}).dump(2));
+    results::print("{}\n", Json({{"out", flags.out}, {"outputs", rows}}).dump(2));
     return ExitCode::ok;
   }
   for (const auto& [name, row] : rows.items()) {
-    fmt::print("{} {}", name, row["shape"].dump());
+    results::print("{} {}", name, row["shape"].dump());
     if (row.contains("max_abs_diff"))
-      fmt::print(": largest difference to \"{}\" of {} (not an input): {}", name, flags.in,
-                 row["max_abs_diff"].dump());
-    fmt::print("\n");
+      results::print(": largest difference to \"{}\" of {} (not an input): {}", name, flags.in,
+                     row["max_abs_diff"].dump());
+    results::print("\n");
   }
-  fmt::print("written to {}\n", flags.out);
+  results::print("written to {}\n", flags.out);
   return ExitCode::ok;
 }
 
@@ -104,6 +131,7 @@ void add_forward(CLI::App& app, Action& action) {
       ->option_text(" ");
   verb->add_option("--in", flags->in, "safetensors file with the inputs")->option_text("FILE");
   verb->add_option("--out", flags->out, "safetensors file to write")->option_text("FILE");
+  verb->add_flag("--overwrite", flags->overwrite, "replace a file that gen forward did not write");
   verb->add_flag("--raw", flags->raw, "of a run: the trained weights, not their moving average");
   add_device_flag(*verb, *flags);
   add_quiet_flag(*verb, *flags);

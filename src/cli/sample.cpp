@@ -5,15 +5,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/progress_line.h"
+#include "cli/results.h"
 #include "cli/sample_data.h"
+#include "cli/sample_folder.h"
 #include "cli/sample_writer.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
 #include "gen/core/nearest.h"
+#include "gen/core/signals.h"
 #include "gen/core/units.h"
 #include "gen/diffusion/sampler.h"
 #include "gen/io/run_dir.h"
@@ -36,7 +38,7 @@ struct Flags : SharedFlags {
   std::string run, out, sampler, format = "png", mode = "prior";
   std::optional<int64_t> count, batch_size, steps;
   std::vector<std::string> labels;
-  bool raw = false;
+  bool raw = false, overwrite = false;
 };
 
 std::vector<std::string> sets_of(const Flags& flags) {
@@ -134,20 +136,20 @@ int64_t draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t see
 
 void print_result(const Json& document, const std::vector<std::filesystem::path>& files, const Flags& flags) {
   if (flags.json) {
-    fmt::print("{}\n", document.dump(2));
+    results::print("{}\n", document.dump(2));
     return;
   }
   const auto count = document["count"].get<int64_t>();
-  fmt::print("{} sample{} in {}: {} weights of step {}, seed {}{}\n", count, count == 1 ? "" : "s",
-             human_duration(document["elapsed_s"].get<double>()), document["weights"].get<std::string>(),
-             document["checkpoint_step"].get<int64_t>(), document["seed"].get<uint64_t>(),
-             document["evaluations"].get<int64_t>() > 1
-                 ? fmt::format(", {} network calls each", document["evaluations"].get<int64_t>())
-                 : "");
-  fmt::print("{}\n", files.front().string());
+  results::print("{} sample{} in {}: {} weights of step {}, seed {}{}\n", count, count == 1 ? "" : "s",
+                 human_duration(document["elapsed_s"].get<double>()), document["weights"].get<std::string>(),
+                 document["checkpoint_step"].get<int64_t>(), document["seed"].get<uint64_t>(),
+                 document["evaluations"].get<int64_t>() > 1
+                     ? fmt::format(", {} network calls each", document["evaluations"].get<int64_t>())
+                     : "");
+  results::print("{}\n", files.front().string());
   if (files.size() > 1)
-    fmt::print("{}{}\n", files[1].string(),
-               files.size() > 2 ? fmt::format(" ... {}", files.back().filename().string()) : "");
+    results::print("{}{}\n", files[1].string(),
+                   files.size() > 2 ? fmt::format(" ... {}", files.back().filename().string()) : "");
 }
 
 void check_mode(const Flags& flags) {
@@ -168,7 +170,12 @@ ExitCode run(const Flags& flags) {
   const std::filesystem::path out = flags.out.empty() ? folder.samples() : std::filesystem::path(flags.out);
 
   Json document = provenance(loaded, folder, flags.mode, seed);
-  SampleWriter writer(out, flags.format, loaded.data.kind, png_text(document));
+  signals::ask_first();
+  // Rows of examples may be rounded up to one whole row.
+  const int64_t most = std::max(loaded.experiment.sample.count, flags.mode == "prior" ? 1 : kStepsOfARow);
+  SampleFolder target(out, document, SampleWriter::planned(flags.format, loaded.data.kind, most),
+                      flags.overwrite);
+  SampleWriter writer(target, flags.format, loaded.data.kind, png_text(document));
   const bool from_prior = flags.mode == "prior";
   const int64_t evaluations = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : 1;
   if (!from_prior) loaded.experiment.sample.count = draw_from_data(loaded, flags.mode, writer);
@@ -183,7 +190,7 @@ ExitCode run(const Flags& flags) {
   document["elapsed_s"] = elapsed.count();
   document["files"] = Json::array();
   for (const auto& file : files) document["files"].push_back(file.string());
-  write_json(out / "sample.json", document);
+  target.finish(document, files);
   print_result(document, files, flags);
   return ExitCode::ok;
 }
@@ -214,6 +221,8 @@ void add_sample(CLI::App& app, Action& action) {
   verb->add_option("--mode", flags->mode, "prior (default); reconstruct, interpolate: of held-out examples")
       ->option_text("MODE")
       ->check(one_of({"prior", "reconstruct", "interpolate"}));
+  verb->add_flag("--overwrite", flags->overwrite,
+                 "replace files that are in the way and were not written by gen sample from this run");
   verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
   add_run_flags(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });

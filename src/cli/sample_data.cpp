@@ -10,12 +10,6 @@
 #include "gen/data/loader.h"
 
 namespace gen::cli {
-namespace {
-
-constexpr int64_t kStepsOfARow = 8;
-
-}  // namespace
-
 int64_t draw_from_data(LoadedRun& loaded, const std::string& mode, SampleWriter& writer) {
   const c10::InferenceMode inference;
   Autoencoder* autoencoder = loaded.model->autoencoder();
@@ -32,7 +26,7 @@ int64_t draw_from_data(LoadedRun& loaded, const std::string& mode, SampleWriter&
   const int64_t groups =
       std::clamp<int64_t>(loaded.experiment.sample.count / written, 1, data->size() / examples);
   for (int64_t g = 0; g < groups; ++g) {
-    const at::Tensor x = read_batch(*data, g * examples, examples).to(loaded.device).x;
+    const at::Tensor x = read_batch(*data, g * examples, examples, InPlace::next).to(loaded.device).x;
     Samples samples;
     samples.x = rows ? autoencoder->interpolate(x.slice(0, 0, 1), x.slice(0, 1), kStepsOfARow).flatten(0, 1)
                      : at::cat({x, autoencoder->reconstruct(x)});

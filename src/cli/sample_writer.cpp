@@ -28,19 +28,28 @@ std::string csv(const at::Tensor& points) {
   return text;
 }
 
+std::string picture_name(int64_t index) { return fmt::format("{:05}.png", index); }
+
 }  // namespace
 
-SampleWriter::SampleWriter(std::filesystem::path folder, std::string format, DataKind kind, Metadata text)
-    : folder_(std::move(folder)), format_(std::move(format)), kind_(kind), text_(std::move(text)) {
-  if (format_ == "csv" && kind_ == DataKind::images)
+SampleWriter::SampleWriter(SampleFolder& folder, std::string format, DataKind kind, Metadata text)
+    : folder_(folder), format_(std::move(format)), kind_(kind), text_(std::move(text)) {}
+
+std::vector<std::string> SampleWriter::planned(const std::string& format, DataKind kind, int64_t count) {
+  if (format == "csv" && kind == DataKind::images)
     throw ConfigError(
         "gen sample: --format csv is for points; images are written as png, npy or safetensors");
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
-  if (error) throw IoError(fmt::format("{}: cannot make the folder: {}", folder_.string(), error.message()));
+  if (format == "safetensors") return {"samples.safetensors"};
+  if (format == "csv") return {"samples.csv", "labels.npy"};
+  if (format == "npy") return {"samples.npy", "labels.npy"};
+  if (kind == DataKind::points) return {"scatter.png", "samples.npy", "labels.npy"};
+  std::vector<std::string> names{"grid.png"};
+  for (int64_t i = 0; i < count; ++i) names.push_back(picture_name(i));
+  return names;
 }
 
 void SampleWriter::add(const Samples& samples, int64_t first_index) {
+  folder_.begin();
   const auto x = samples.x.to(at::kCPU);
   if (format_ == "png" && kind_ == DataKind::images) {
     write_images(x, first_index);
@@ -54,11 +63,11 @@ void SampleWriter::add(const Samples& samples, int64_t first_index) {
 std::vector<std::filesystem::path> SampleWriter::finish() {
   std::filesystem::path picture;
   if (format_ == "png" && kind_ == DataKind::images) {
-    picture = folder_ / "grid.png";
+    picture = path("grid.png");
     write_png(picture, make_grid(all().slice(0, 0, kGridMost), 0, 2, kGridMinTile), text_);
   } else {
     if (format_ == "png") {
-      picture = folder_ / "scatter.png";
+      picture = path("scatter.png");
       write_png(picture, scatter_plot(all()), text_);
     }
     write_arrays();
@@ -71,7 +80,7 @@ void SampleWriter::write_images(const at::Tensor& x, int64_t first_index) {
   for (int64_t i = 0; i < x.size(0); ++i) {
     Metadata text = text_;
     text["index"] = std::to_string(first_index + i);
-    files_.push_back(folder_ / fmt::format("{:05}.png", first_index + i));
+    files_.push_back(path(picture_name(first_index + i)));
     write_png(files_.back(), to_image(x[i]), text);
   }
 }
@@ -82,18 +91,18 @@ void SampleWriter::write_arrays() {
   if (format_ == "safetensors") {
     TensorMap tensors{{"samples", x}};
     if (labels.defined()) tensors["labels"] = labels;
-    files_.push_back(folder_ / "samples.safetensors");
+    files_.push_back(path("samples.safetensors"));
     return write_safetensors(files_.back(), tensors, text_);
   }
   if (format_ == "csv") {
-    files_.push_back(folder_ / "samples.csv");
+    files_.push_back(path("samples.csv"));
     write_file_atomically(files_.back(), csv(x));
   } else {
-    files_.push_back(folder_ / "samples.npy");
+    files_.push_back(path("samples.npy"));
     write_npy(files_.back(), x);
   }
   if (labels.defined()) {
-    files_.push_back(folder_ / "labels.npy");
+    files_.push_back(path("labels.npy"));
     write_npy(files_.back(), labels);
   }
 }

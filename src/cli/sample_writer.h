@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/sample_folder.h"
 #include "gen/data/dataset.h"
 #include "gen/io/tensor_map.h"
 #include "gen/models/model.h"
@@ -16,8 +17,10 @@ namespace gen::cli {
 /// Arrays hold the samples unclamped, in the units of Batch::x.
 class SampleWriter {
  public:
-  /// `text` goes into every PNG. Throws ConfigError where the data cannot be written as `format`.
-  SampleWriter(std::filesystem::path folder, std::string format, DataKind kind, Metadata text);
+  /// `text` goes into every PNG. `folder`, which must outlive it, knows the names of planned().
+  SampleWriter(SampleFolder& folder, std::string format, DataKind kind, Metadata text);
+  /// The files that `count` samples may become. Throws ConfigError where the data cannot be written as `format`.
+  static std::vector<std::string> planned(const std::string& format, DataKind kind, int64_t count);
   void add(const Samples& samples, int64_t first_index);
   /// Writes what needs all samples. Returns every file written, the one to look at first.
   std::vector<std::filesystem::path> finish();
@@ -27,7 +30,9 @@ class SampleWriter {
   void write_arrays();
   at::Tensor all() const;
 
-  std::filesystem::path folder_;
+  std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
+
+  SampleFolder& folder_;
   std::string format_;
   DataKind kind_;
   Metadata text_;

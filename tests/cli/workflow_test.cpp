@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/io/image.h"
+#include "gen/io/safetensors.h"
 #include "gen_command.h"
 
 namespace gen::test {
@@ -138,6 +139,95 @@ TEST_F(Workflow, PointsBecomeAScatterPlotAndAnArray) {
       0);
   const auto csv = read_text(out / "samples.csv");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 10);
+}
+
+// Writes `text` in the place of a sample and expects gen sample to leave it there, whatever else it is told to do.
+void expect_left_alone(const fs::path& file, std::vector<std::string> command) {
+  write_text(file, "mine");
+  const auto refused = run_gen(command);
+  EXPECT_EQ(refused.exit_code, 2) << refused.out;
+  EXPECT_NE(refused.err.find(file.string()), std::string::npos) << refused.err;
+  EXPECT_EQ(read_text(file), "mine");
+  command.push_back("--overwrite");
+  const auto told = run_gen(command);
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_NE(read_text(file), "mine");
+}
+
+TEST_F(Workflow, ADrawReplacesTheOneBeforeAndNoFileOfOthers) {
+  const auto out = *folder / "owned";
+  const std::vector<std::string> draw{"sample",     "--run",   run("shapes"), "--out",
+                                      out.string(), "--quiet", "--count"};
+  const auto command = [&](const char* count) {
+    auto all = draw;
+    all.push_back(count);
+    return all;
+  };
+  fs::create_directory(out);
+  write_text(out / "00003.png", "a picture of somebody's");
+  EXPECT_EQ(run_gen(command("4")).exit_code, 2);
+  EXPECT_FALSE(fs::exists(out / "00000.png")) << "refused before anything is drawn";
+  EXPECT_EQ(run_gen(command("3")).exit_code, 0);
+  EXPECT_EQ(run_gen(command("2")).exit_code, 0);
+  EXPECT_TRUE(fs::exists(out / "00001.png"));
+  EXPECT_FALSE(fs::exists(out / "00002.png")) << "of the larger draw before";
+  EXPECT_EQ(read_text(out / "00003.png"), "a picture of somebody's");
+  expect_left_alone(out / "00001.png", command("2"));
+  expect_left_alone(out / "sample.json", command("2"));
+  auto other = command("2");
+  other[2] = run("toy");
+  const auto refused = run_gen(other);
+  EXPECT_EQ(refused.exit_code, 2) << "the folder belongs to another run";
+  EXPECT_NE(refused.err.find("of another run"), std::string::npos) << refused.err;
+}
+
+TEST_F(Workflow, ADrawThatWasCutShortIsReplacedByTheNext) {
+  const auto out = *folder / "cut";
+  ASSERT_EQ(run_gen({"sample", "--run", run("shapes"), "--count", "3", "--out", out.string()}).exit_code, 0);
+  Json state = Json::parse(read_text(out / "sample.json"));  // as it is while the pictures are written
+  state.erase("manifest");
+  state["planned"] = {"grid.png", "00000.png", "00001.png", "00002.png", "../shapes.json"};
+  write_text(out / "sample.json", state.dump());
+  fs::remove(out / "grid.png");
+  write_text(out / "notes.txt", "mine");
+  ASSERT_EQ(run_gen({"sample", "--run", run("shapes"), "--count", "1", "--out", out.string()}).exit_code, 0);
+  EXPECT_FALSE(fs::exists(out / "00002.png"));
+  EXPECT_TRUE(fs::exists(out / "notes.txt"));
+  EXPECT_TRUE(fs::exists(*folder / "shapes.json"));
+}
+
+TEST_F(Workflow, ScoresReplaceNothingButScores) {
+  const fs::path file = fs::path(run("toy")) / "eval" / "validation-first-2.json";
+  fs::create_directories(file.parent_path());
+  write_text(file, "[1]");
+  const std::vector<std::string> command{"eval",       "--run",   run("toy"), "--split",
+                                         "validation", "--limit", "2",        "--quiet"};
+  EXPECT_EQ(run_gen(command).exit_code, 2);
+  EXPECT_EQ(read_text(file), "[1]");
+  fs::remove(file);
+  EXPECT_EQ(run_gen(command).exit_code, 0);
+  EXPECT_EQ(run_gen(command).exit_code, 0);
+}
+
+TEST_F(Workflow, ForwardReplacesNothingButItsOwnOutput) {
+  const auto in = *folder / "in.safetensors", out = *folder / "out.safetensors";
+  write_safetensors(in, {{"sample", at::zeros({2, 2})}, {"timestep", at::zeros({2}, at::kLong)}});
+  write_text(*folder / "toy-diffusion.json", R"({"model": {"type": "diffusion", "network": {"type": "mlp"}},
+    "data": {"type": "toy2d"}, "train": {"steps": 1, "batch_size": 4, "sample_count": 0}})");
+  const auto model = run("toy-diffusion");
+  ASSERT_EQ(
+      run_gen({"train", "--config", *folder / "toy-diffusion.json", "--run-dir", model, "--quiet"}).exit_code,
+      0);
+  const auto bytes = read_text(in);
+  const auto over_input = run_gen({"forward", model, "--in", in, "--out", in, "--overwrite"});
+  EXPECT_EQ(over_input.exit_code, 2) << over_input.err;
+  EXPECT_EQ(read_text(in), bytes);
+  write_text(out, "mine");
+  EXPECT_EQ(run_gen({"forward", model, "--in", in, "--out", out}).exit_code, 2);
+  EXPECT_EQ(read_text(out), "mine");
+  EXPECT_EQ(run_gen({"forward", model, "--in", in, "--out", out, "--overwrite"}).exit_code, 0);
+  const auto again = run_gen({"forward", model, "--in", in, "--out", out});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
 }
 
 TEST_F(Workflow, EvalPrintsAndKeepsItsProtocol) {
