@@ -82,25 +82,29 @@ void SampleFolder::read_earlier(bool overwrite) {
   } catch (const DataError&) {
     // Not ours, then.
   }
-  const bool ours = earlier.is_object() && (earlier.contains("manifest") || earlier.contains("planned"));
-  if (ours && (overwrite || same_run(earlier, provenance_))) {
-    earlier_.insert(kManifest);
-    const Json manifest = earlier.value("manifest", Json::object());
-    if (manifest.is_object())
-      for (const auto& [name, entry] : manifest.items())
-        if (is_sample_name(name) && as_written(folder_ / name, entry)) earlier_.insert(name);
-    const Json names = earlier.value("planned", Json::array());
-    for (const auto& name : names)
-      if (name.is_string() && is_sample_name(name) && as_planned(folder_ / name.get<std::string>()))
-        earlier_.insert(name);
-    return;
-  }
+  const bool ours = earlier.is_object() && earlier.contains("config_hash") && earlier.contains("run");
+  if (ours && (overwrite || same_run(earlier, provenance_))) return take(earlier);
   if (ours && !overwrite)
     throw ConfigError(
         fmt::format("{}: the samples there are of another run, {} (choose another --out, or replace them "
                     "with --overwrite)",
                     path.string(), earlier.value("run", Json("unknown")).dump()));
   check(kManifest, overwrite);
+}
+
+void SampleFolder::take(const Json& earlier) {
+  earlier_.insert(kManifest);
+  if (const Json manifest = earlier.value("manifest", Json()); manifest.is_object()) {
+    for (const auto& [name, entry] : manifest.items())
+      if (is_sample_name(name) && as_written(folder_ / name, entry)) earlier_.insert(name);
+    return;
+  }
+  // Cut short; or by a gen that kept no manifest but the paths of its files.
+  for (const auto& each : earlier.value("planned", earlier.value("files", Json::array()))) {
+    if (!each.is_string()) continue;
+    const std::string name = fs::path(each.get<std::string>()).filename().string();
+    if (is_sample_name(name) && as_planned(folder_ / name)) earlier_.insert(name);
+  }
 }
 
 void SampleFolder::check(const std::string& name, bool overwrite) {

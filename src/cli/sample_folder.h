@@ -27,6 +27,7 @@ class SampleFolder {
 
  private:
   void read_earlier(bool overwrite);
+  void take(const Json& earlier);
   void check(const std::string& name, bool overwrite);
   std::filesystem::path folder_;
   Json provenance_;
