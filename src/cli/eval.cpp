@@ -28,7 +28,7 @@ constexpr const char* kExamples =
 )";
 
 struct Flags : SharedFlags {
-  std::string run, split;
+  std::string run, split, checkpoint;
   std::vector<std::string> metrics;
   std::optional<int64_t> limit, batch_size;
   bool raw = false;
@@ -100,6 +100,8 @@ Json finite_or_text(double value) {
 std::string file_name(const LoadedRun& loaded, int64_t asked, int64_t all, const Flags& flags, bool partial) {
   std::string name = loaded.experiment.eval.split;
   if (asked < all) name += fmt::format("-first-{}", asked);
+  if (!flags.checkpoint.empty() && flags.checkpoint != "last")
+    name += flags.checkpoint == "best" ? "-best" : fmt::format("-step-{}", loaded.step);
   if (flags.raw) name += "-raw";
   for (const auto& metric : flags.metrics) name += "-" + metric;
   return name + (partial ? "-partial.json" : ".json");
@@ -158,7 +160,8 @@ Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& sc
 ExitCode run(const Flags& flags) {
   need(flags.run, "eval", "--run", "gen eval --run runs/vae-shapes");
   const RunDir folder = RunDir::open_existing(flags.run);
-  LoadedRun loaded = load_run(folder.path(), flags.device.value_or(""), flags.raw, sets_of(flags));
+  LoadedRun loaded =
+      load_run(folder.path(), flags.device.value_or(""), {flags.raw, flags.checkpoint}, sets_of(flags));
   if (flags.seed) loaded.experiment.seed = *flags.seed;
   auto chosen = chosen_metrics(loaded);
   const auto data = open_split(loaded);
@@ -175,6 +178,7 @@ ExitCode run(const Flags& flags) {
   else
     print_text(document);
   const auto file = folder.eval() / file_name(loaded, asked, all, flags, scored.ended.has_value());
+  folder.claim(file);
   write_scores(file, document);
   if (!flags.json) results::print("\nwritten to {}\n", file.string());
   if (scored.ended) throw Error(*scored.ended);
@@ -199,6 +203,7 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("--batch-size", flags->batch_size, "examples at once")
       ->option_text("N")
       ->check(whole_number(1));
+  add_checkpoint_flag(*verb, flags->checkpoint);
   verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
   add_run_flags(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });

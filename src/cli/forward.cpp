@@ -27,6 +27,7 @@ Where the input file holds a tensor of an output's name, the largest difference 
 
 struct Flags : SharedFlags {
   std::string model, in, out;
+  std::string checkpoint;
   bool raw = false, overwrite = false;
 };
 
@@ -36,6 +37,9 @@ TensorMap to_device(TensorMap tensors, at::Device device) {
 }
 
 TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
+  if (!flags.checkpoint.empty())
+    throw ConfigError(fmt::format(
+        "gen forward: --checkpoint chooses among a run's checkpoints, and {} is no run", flags.model));
   const auto device = resolve_device(flags.device.value_or("cpu"));
   const auto network = load_network_folder(flags.model);
   network->to(device);
@@ -44,7 +48,7 @@ TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
 }
 
 TensorMap run_run(const Flags& flags, const TensorMap& inputs) {
-  const LoadedRun loaded = load_run(flags.model, flags.device.value_or(""), flags.raw);
+  const LoadedRun loaded = load_run(flags.model, flags.device.value_or(""), {flags.raw, flags.checkpoint});
   return loaded.model->forward_named(to_device(inputs, loaded.device));
 }
 
@@ -133,6 +137,7 @@ void add_forward(CLI::App& app, Action& action) {
   verb->add_option("--out", flags->out, "safetensors file to write")->option_text("FILE");
   verb->add_flag("--overwrite", flags->overwrite, "replace a file that gen forward did not write");
   verb->add_flag("--raw", flags->raw, "of a run: the trained weights, not their moving average");
+  add_checkpoint_flag(*verb, flags->checkpoint);
   add_device_flag(*verb, *flags);
   add_quiet_flag(*verb, *flags);
   add_json_flag(*verb, *flags);

@@ -14,19 +14,20 @@ namespace {
 constexpr const char* kExamples =
     R"(  gen inspect runs/vae-shapes                                   a run: status, config, checkpoints
   gen inspect runs/vae-shapes/checkpoints/step_00001000         a checkpoint: whole or torn, its tensors
+  gen inspect runs/vae-shapes --checkpoint best                 the same of the one with the least validation loss
   gen inspect model.safetensors                                 names, shapes and types; annotations
   gen inspect runs/vae-shapes/samples/grid.png                  size, and the seed and config it came from
   gen inspect configs/vae/mnist.json                            what a config trains
 )";
 
 struct Flags : SharedFlags {
-  std::string target;
+  std::string target, checkpoint;
 };
 
 ExitCode run(const Flags& flags) {
   need(flags.target, "inspect", "PATH", "gen inspect runs/vae-shapes");
   results::need_stdout("inspect");
-  const Json findings = inspect(flags.target);
+  const Json findings = inspect(flags.target, flags.checkpoint);
   results::print("{}\n", flags.json ? findings.dump(2) : as_text(findings));
   return ExitCode::ok;
 }
@@ -38,6 +39,7 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::App* verb = add_verb(
       app, "inspect", "Tell what a run, checkpoint, safetensors file, picture or config holds.", kExamples);
   verb->add_option("PATH", flags->target, "a folder or a file, recognised by its content")->option_text(" ");
+  add_checkpoint_flag(*verb, flags->checkpoint);
   add_json_flag(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 }

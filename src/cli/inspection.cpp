@@ -15,6 +15,7 @@
 #include "gen/io/run_dir.h"
 #include "gen/io/safetensors.h"
 #include "gen/train/experiment.h"
+#include "gen/train/trainer.h"
 
 namespace gen::cli {
 namespace {
@@ -46,10 +47,22 @@ CheckpointInfo as_checkpoint(const fs::path& folder) {
   return {folder, 0};
 }
 
+// "training" where all of it is whole, "sampling" where the weights that are drawn from are, else "nothing".
+std::string serves(const CheckpointInfo& checkpoint, const std::string& problem) {
+  if (problem.empty()) return "training";
+  try {
+    const char* weights = checkpoint_has(checkpoint, "ema") ? "ema" : "model";
+    return verify_checkpoint(checkpoint, {{weights}}).empty() ? "sampling" : "nothing";
+  } catch (const Error&) {
+    return "nothing";
+  }
+}
+
 Json inspect_checkpoint(const fs::path& folder) {
   const auto checkpoint = as_checkpoint(folder);
   const std::string problem = verify_checkpoint(checkpoint);
-  if (!problem.empty())
+  const std::string use = serves(checkpoint, problem);
+  if (use == "nothing")
     throw DataError(fmt::format("{}: not a whole checkpoint: {}", folder.string(), problem));
   Json files = Json::array();
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -65,7 +78,9 @@ Json inspect_checkpoint(const fs::path& folder) {
   return {{"kind", "checkpoint"},
           {"path", folder.string()},
           {"step", checkpoint.step},
-          {"verified", true},
+          {"verified", problem.empty()},
+          {"serves", use},
+          {"problem", problem.empty() ? Json(nullptr) : Json(problem)},
           {"state", load_checkpoint_state(checkpoint)},
           {"files", files}};
 }
@@ -100,8 +115,12 @@ Json inspect_run(const fs::path& folder) {
     const auto problem = verify_checkpoint(each);
     checkpoints.push_back({{"step", each.step},
                            {"folder", each.folder.string()},
+                           {"serves", serves(each, problem)},
                            {"problem", problem.empty() ? Json(nullptr) : Json(problem)}});
   }
+  const auto best = best_checkpoint(run);
+  findings["best_step"] = best ? Json(best->step) : Json(nullptr);
+  findings["best_validation"] = best ? Json(best->validation) : Json(nullptr);
   findings["checkpoints"] = checkpoints;
   findings["last_metrics"] = fs::exists(run.metrics()) ? last_line(run.metrics()) : Json(nullptr);
   for (const auto& [key, part] : {std::pair{"pictures", run.samples()}, std::pair{"scores", run.eval()}}) {
@@ -202,9 +221,11 @@ std::string list_text(const Json& list) {
 
 }  // namespace
 
-Json inspect(const fs::path& path) {
+Json inspect(const fs::path& path, const std::string& checkpoint) {
   std::error_code error;
   if (!fs::exists(path, error)) throw ConfigError(fmt::format("{}: no such file or folder", path.string()));
+  if (!checkpoint.empty())
+    return inspect_checkpoint(choose_checkpoint(RunDir::open_existing(path), {false, checkpoint}).folder);
   return fs::is_directory(path) ? inspect_folder(path) : inspect_file(path);
 }
 

@@ -35,7 +35,7 @@ sample i depends on the seed and i alone: on a CPU the same bits for every --cou
 )";
 
 struct Flags : SharedFlags {
-  std::string run, out, sampler, format = "png", mode = "prior";
+  std::string run, out, checkpoint, sampler, format = "png", mode = "prior";
   std::optional<int64_t> count, batch_size, steps;
   std::vector<std::string> labels;
   bool raw = false, overwrite = false;
@@ -158,12 +158,20 @@ void check_mode(const Flags& flags) {
         "gen sample: --label, --sampler and --steps belong to --mode prior, got --mode {}", flags.mode));
 }
 
+// So that gen train --overwrite may remove them.
+void note_made(const RunDir& run, const std::vector<std::string>& planned) {
+  std::vector<std::filesystem::path> files{run.samples() / "sample.json"};
+  for (const auto& name : planned) files.push_back(run.samples() / name);
+  run.note_made(files);
+}
+
 ExitCode run(const Flags& flags) {
   need(flags.run, "sample", "--run", "gen sample --run runs/vae-shapes");
   check_mode(flags);
   const auto begin = std::chrono::steady_clock::now();
   const RunDir folder = RunDir::open_existing(flags.run);
-  LoadedRun loaded = load_run(folder.path(), flags.device.value_or(""), flags.raw, sets_of(flags));
+  LoadedRun loaded =
+      load_run(folder.path(), flags.device.value_or(""), {flags.raw, flags.checkpoint}, sets_of(flags));
   std::vector<int64_t> labels;
   for (const auto& label : flags.labels) labels.push_back(class_of(label, loaded.data));
   const auto seed = static_cast<uint64_t>(flags.seed.value_or(loaded.experiment.seed));
@@ -173,8 +181,9 @@ ExitCode run(const Flags& flags) {
   signals::ask_first();
   // Rows of examples may be rounded up to one whole row.
   const int64_t most = std::max(loaded.experiment.sample.count, flags.mode == "prior" ? 1 : kStepsOfARow);
-  SampleFolder target(out, document, SampleWriter::planned(flags.format, loaded.data.kind, most),
-                      flags.overwrite);
+  const auto planned = SampleWriter::planned(flags.format, loaded.data.kind, most);
+  SampleFolder target(out, document, planned, flags.overwrite);
+  if (flags.out.empty()) note_made(folder, planned);
   SampleWriter writer(target, flags.format, loaded.data.kind, png_text(document));
   const bool from_prior = flags.mode == "prior";
   const int64_t evaluations = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : 1;
@@ -223,6 +232,7 @@ void add_sample(CLI::App& app, Action& action) {
       ->check(one_of({"prior", "reconstruct", "interpolate"}));
   verb->add_flag("--overwrite", flags->overwrite,
                  "replace files that are in the way and were not written by gen sample from this run");
+  add_checkpoint_flag(*verb, flags->checkpoint);
   verb->add_flag("--raw", flags->raw, "the trained weights, not their moving average");
   add_run_flags(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });

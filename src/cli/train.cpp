@@ -6,6 +6,7 @@
 #include "cli/results.h"
 #include "cli/verb.h"
 #include "gen/core/log.h"
+#include "gen/core/quote.h"
 #include "gen/core/signals.h"
 #include "gen/io/run_dir.h"
 #include "gen/train/experiment.h"
@@ -19,15 +20,21 @@ constexpr const char* kExamples =
   gen train --config configs/vae/mnist.json --set data.path=mnist --set train.steps=2000
   gen train --config configs/vae/shapes.json --resume             go on from the newest checkpoint
   gen train --run-dir runs/vae-shapes --resume                    the same, with the run's own config
+  gen train --init-from runs/vae-shapes --run-dir runs/tuned --set train.optimizer.lr=1e-4
+                                                                  a new run that begins at the weights of another
   gen train --config configs/vae/shapes.json --dry-run            build everything, one step, no files
 )";
 
 struct Flags : SharedFlags {
-  std::string config, run_dir;
+  std::string config, run_dir, init_from, checkpoint;
   bool resume = false, overwrite = false, dry_run = false;
 };
 
 std::filesystem::path config_of(const Flags& flags) {
+  if (flags.resume && !flags.run_dir.empty()) restore_lost_config(flags.run_dir);
+  const bool has_own = std::filesystem::exists(std::filesystem::path(flags.init_from) / "run.json");
+  if (flags.config.empty() && !flags.init_from.empty() && has_own)
+    return RunDir::open_existing(flags.init_from).config();
   if (!flags.config.empty() || !flags.resume || flags.run_dir.empty()) {
     need(flags.config, "train", "--config", "gen train --config configs/vae/shapes.json");
     return flags.config;
@@ -46,8 +53,23 @@ std::filesystem::path newest_picture(const RunDir& run) {
   return newest;
 }
 
+WarmStart warm_start(const Flags& flags) { return {flags.init_from, flags.checkpoint}; }
+
+// The source of a warm start lies in the folder that is emptied first.
+void check_source_stays(const Flags& flags, const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto source = std::filesystem::weakly_canonical(flags.init_from, error);
+  const auto emptied = std::filesystem::weakly_canonical(folder, error);
+  const auto inside = source.lexically_relative(emptied);
+  if (flags.overwrite && !flags.init_from.empty() && !inside.empty() && *inside.begin() != "..")
+    throw ConfigError(
+        fmt::format("gen train: --overwrite would remove {}, which --init-from reads (choose another "
+                    "--run-dir)",
+                    flags.init_from));
+}
+
 ExitCode try_out(const ExperimentOptions& experiment, const Flags& flags) {
-  const double loss = dry_run(experiment);
+  const double loss = dry_run(experiment, warm_start(flags));
   if (flags.json)
     results::print("{}\n", Json({{"dry_run", true}, {"loss", loss}}).dump(2));
   else
@@ -73,25 +95,34 @@ void print_result(const TrainResult& result, const RunDir& run, const Flags& fla
   results::print("{} at step {}: {}\n", result.stopped ? "stopped" : "done", result.step, folder);
   if (!picture.empty()) results::print("picture: {}\n", picture.string());
   if (result.stopped) {
-    results::print("next:\n  gen train --run-dir {} --resume\n", folder);
+    results::print("next:\n  gen train --run-dir {} --resume\n", shell_quote(folder));
     return;
   }
-  results::print("next:\n  gen sample --run {0}\n  gen eval --run {0}\n  tensorboard --logdir {0}\n", folder);
+  results::print("next:\n  gen sample --run {0}\n  gen eval --run {0}\n  tensorboard --logdir {0}\n",
+                 shell_quote(folder));
 }
 
 ExitCode run(const Flags& flags) {
   if (flags.resume && flags.overwrite)
     throw ConfigError("gen train: --resume and --overwrite exclude each other (go on, or begin anew)");
+  if (flags.resume && !flags.init_from.empty())
+    throw ConfigError(
+        "gen train: --resume and --init-from exclude each other (go on, or begin a new run from old "
+        "weights)");
+  if (!flags.checkpoint.empty() && flags.init_from.empty())
+    throw ConfigError(
+        "gen train: --checkpoint chooses what --init-from takes of a run; a resume goes on from the newest");
   const auto experiment = load_experiment(config_of(flags), all_sets(flags));
   if (flags.dry_run) return try_out(experiment, flags);
   const auto folder = flags.run_dir.empty() ? std::filesystem::path("runs") / experiment.name
                                             : std::filesystem::path(flags.run_dir);
   const auto mode = flags.resume ? RunMode::resume : flags.overwrite ? RunMode::overwrite : RunMode::create;
   // What cannot begin must not cost the run that is there.
-  if (flags.overwrite && std::filesystem::exists(folder / "config.json")) dry_run(experiment);
+  check_source_stays(flags, folder);
+  if (flags.overwrite && std::filesystem::exists(folder)) dry_run(experiment, warm_start(flags));
   signals::ask_first();
   const auto opened = RunDir::open_for_training(folder, mode);
-  const TrainResult result = train(experiment, opened);
+  const TrainResult result = train(experiment, opened, warm_start(flags));
   print_result(result, opened, flags);
   return result.stopped ? ExitCode::stopped : ExitCode::ok;
 }
@@ -104,6 +135,12 @@ void add_train(CLI::App& app, Action& action) {
   verb->add_option("--config", flags->config, "the config file")->option_text("FILE");
   verb->add_option("--run-dir", flags->run_dir, "the run folder; default: runs/<name>")
       ->option_text("FOLDER");
+  verb->add_option(
+          "--init-from", flags->init_from,
+          "begin a new run at old weights: a run, a checkpoint, a diffusers folder, a safetensors file")
+      ->option_text("SOURCE");
+  verb->add_option("--checkpoint", flags->checkpoint, "with --init-from RUN: last (default), best, or a step")
+      ->option_text("WHICH");
   verb->add_flag("--resume", flags->resume, "go on from the folder's newest checkpoint");
   verb->add_flag("--overwrite", flags->overwrite, "begin anew in a folder that holds a run");
   verb->add_flag("--dry-run", flags->dry_run, "build everything and take one step; write nothing");

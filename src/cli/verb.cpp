@@ -132,6 +132,12 @@ void add_set_flag(CLI::App& verb, SharedFlags& flags) {
       ->allow_extra_args(false);
 }
 
+void add_checkpoint_flag(CLI::App& verb, std::string& checkpoint) {
+  verb.add_option("--checkpoint", checkpoint,
+                  "of the run: last (default), best (least validation loss), or a step")
+      ->option_text("WHICH");
+}
+
 void add_run_flags(CLI::App& verb, SharedFlags& flags) {
   add_set_flag(verb, flags);
   add_seed_flag(verb, flags);

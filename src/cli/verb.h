@@ -47,6 +47,7 @@ void add_quiet_flag(CLI::App& verb, SharedFlags& flags);
 void add_device_flag(CLI::App& verb, SharedFlags& flags);
 void add_seed_flag(CLI::App& verb, SharedFlags& flags);
 void add_set_flag(CLI::App& verb, SharedFlags& flags);
+void add_checkpoint_flag(CLI::App& verb, std::string& checkpoint);
 /// All of them: for the verbs that work on a run.
 void add_run_flags(CLI::App& verb, SharedFlags& flags);
 

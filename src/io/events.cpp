@@ -161,4 +161,6 @@ void EventWriter::flush_if_due() {
   if (std::chrono::steady_clock::now() - state_->flushed >= kFlushInterval) state_->flush();
 }
 
+const std::filesystem::path& EventWriter::path() const { return state_->path; }
+
 }  // namespace gen

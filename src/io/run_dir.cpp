@@ -1,123 +1,111 @@
 #include "gen/io/run_dir.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
+#include <fmt/ranges.h>
 
 #include <cerrno>
-#include <utility>
+#include <nlohmann/json.hpp>
 #include <vector>
 
-#include "gen/core/error.h"
 #include "gen/core/log.h"
 #include "gen/core/nearest.h"
 #include "gen/io/file.h"
 #include "io/posix.h"
+#include "io/run_leftovers.h"
+#include "io/run_lock.h"
 
 namespace gen {
 namespace {
 
 namespace fs = std::filesystem;
 
-// What a run makes, and so what overwriting removes; events.out.tfevents.* besides. run.json and STATUS are
-// what tells a run's folder from any other, so they go last.
-constexpr const char* kMade[] = {"checkpoints", "samples",     "eval",     "metrics.jsonl", "skipped.jsonl", "summary.json",
-                                 "train.log",   "config.json", "run.json", "STATUS"};
-constexpr const char* kLock = ".lock";
-
 void make_folder(const fs::path& folder) {
   std::error_code error;
+  const bool link = fs::is_symlink(folder, error);
+  if (link && !fs::exists(folder, error))
+    throw IoError(fmt::format("{}: a link to {}, which is not there (mount that disk, or remove the link)",
+                              folder.string(), fs::read_symlink(folder, error).string()));
   if (fs::exists(folder, error) && !fs::is_directory(folder, error))
     throw ConfigError(fmt::format(
         "{}: expected a folder for the run, got a file (choose another with --run-dir)", folder.string()));
   fs::create_directories(folder, error);
-  if (error) throw IoError(fmt::format("{}: cannot create the folder: {}", folder.string(), error.message()));
-}
-
-int lock_folder(const fs::path& folder) {
-  const fs::path path = folder / kLock;
-  posix::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (file.get() < 0) posix::fail(folder, "write to the run folder");
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) {
-      std::string owner = read_file(path, 64);
-      while (!owner.empty() && owner.back() == '\n') owner.pop_back();
-      throw ConfigError(
-          fmt::format("{}: the run folder is in use by another process{} (wait for it, stop it, or choose "
-                      "another folder with --run-dir)",
-                      folder.string(), owner.empty() ? "" : fmt::format(", number {}", owner)));
-    }
-    log::warning("{}: this file system has no locks; do not train twice into one folder", folder.string());
+  if (error) {
+    errno = error.value();
+    posix::fail(folder, "create the folder");
   }
-  const std::string owner = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(file.get(), 0) != 0) posix::fail(path, "write");
-  posix::write_all(file.get(), path, owner.data(), owner.size());
-  return file.release();
+  fault_point("make folder");
 }
 
-bool holds_anything(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().filename() != kLock) return true;
-  return false;
+// Of a folder that --resume, sample or eval was given.
+std::string what_is_missing(const fs::path& folder) {
+  std::error_code error;
+  if (never_began(folder, MadeList(folder))) return " (the run never began: train it first)";
+  if (fs::exists(folder / "run.json", error))
+    return fmt::format(
+        " (put it back; gen train --resume writes it again from run.json where that holds the config)");
+  return "";
 }
 
-bool is_run(const fs::path& folder) {
-  return fs::exists(folder / "run.json") || fs::exists(folder / "STATUS");
+void check_begins_in(const fs::path& folder, RunMode mode) {
+  if (mode == RunMode::resume || !holds_anything(folder)) return;
+  const MadeList made(folder);
+  if (mode == RunMode::create && !never_began(folder, made)) {
+    const bool lost = made.begun() && !fs::exists(folder / "config.json");
+    throw ConfigError(
+        fmt::format("{}: the run folder is not empty{} (continue it with --resume, start anew with "
+                    "--overwrite, or choose another with --run-dir)",
+                    folder.string(), lost ? ": it holds a run that lost its config.json" : ""));
+  }
+  if (mode == RunMode::overwrite && !made.begun())
+    throw ConfigError(fmt::format(
+        "{}: not overwritten, because it is not a run's folder: it holds no {}, gen's list of what "
+        "it made there (choose another with --run-dir, or empty it yourself)",
+        folder.string(), MadeList::kFile));
+  const auto strange = not_of_this_run(folder, made);
+  if (mode == RunMode::overwrite && !strange.empty())
+    throw ConfigError(
+        fmt::format("{}: not overwritten, because {} {} not made by this run, or a link: gen deletes neither "
+                    "(move it away, or choose another folder with --run-dir)",
+                    folder.string(), fmt::join(strange, ", "), strange.size() == 1 ? "was" : "were"));
 }
 
-/// A run that failed before its config was written, say for want of its data: nothing in it is worth keeping.
-bool never_began(const fs::path& folder) { return is_run(folder) && !fs::exists(folder / "config.json"); }
-
-void remove_run_files(const fs::path& folder) {
-  std::vector<fs::path> doomed;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().filename().string().starts_with("events.out.tfevents.")) doomed.push_back(entry.path());
-  for (const char* name : kMade) doomed.push_back(folder / name);
-  for (const auto& path : doomed) {
+// A run of before the list was kept, or that lost it: its fixed files are its own. Its checkpoints are no longer removed.
+void adopt(const fs::path& folder, MadeList& made) {
+  made.begin();
+  for (const char* name :
+       {"config.json", "run.json", "STATUS", "train.log", "metrics.jsonl", "summary.json"}) {
     std::error_code error;
-    fs::remove_all(path, error);
-    if (error) throw IoError(fmt::format("{}: cannot remove it: {}", path.string(), error.message()));
+    if (fs::is_regular_file(fs::symlink_status(folder / name, error))) made.add({name});
   }
+  log::warning("{}: made.txt is missing: checkpoints that are there now will not be removed by keep_last",
+               folder.string());
 }
 
 }  // namespace
 
-RunDir::RunDir(fs::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+struct RunDir::Held {
+  posix::Descriptor lock;
+  HeldFolder folder;
+};
 
-RunDir::~RunDir() {
-  if (lock_ >= 0) ::close(lock_);
-}
+RunDir::RunDir(fs::path path, RunMode mode, std::unique_ptr<Held> held)
+    : path_(std::move(path)), mode_(mode), made_(std::make_unique<MadeList>(path_)), held_(std::move(held)) {}
 
-RunDir::RunDir(RunDir&& other) noexcept
-    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
-
-RunDir& RunDir::operator=(RunDir&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(lock_, other.lock_);
-  return *this;
-}
+RunDir::~RunDir() = default;
+RunDir::RunDir(RunDir&&) noexcept = default;
+RunDir& RunDir::operator=(RunDir&&) noexcept = default;
 
 RunDir RunDir::open_for_training(const fs::path& folder, RunMode mode) {
-  // A mistyped folder is not created by a resume.
+  // A mistyped folder is not created by a resume, nor is a lock left in a folder that is not a run's.
   if (mode == RunMode::resume) open_existing(folder);
   make_folder(folder);
-  // Neither is a lock left in a folder that is not a run's.
-  const bool occupied = holds_anything(folder);
-  if (occupied && mode == RunMode::create && !never_began(folder))
-    throw ConfigError(
-        fmt::format("{}: the run folder is not empty (continue it with --resume, start anew with "
-                    "--overwrite, or choose another with --run-dir)",
-                    folder.string()));
-  if (occupied && mode == RunMode::overwrite && !is_run(folder))
-    throw ConfigError(
-        fmt::format("{}: not overwritten, because it is not a run's folder: it holds neither run.json nor "
-                    "STATUS (choose another with --run-dir)",
-                    folder.string()));
-  RunDir run(folder, lock_folder(folder));
-  if (mode == RunMode::create && holds_anything(folder) && !never_began(folder))
-    throw ConfigError(fmt::format("{}: another process has just begun a run there", folder.string()));
-  if (mode == RunMode::overwrite || never_began(folder)) remove_run_files(folder);
+  check_begins_in(folder, mode);
+  posix::Descriptor lock = lock_run(folder);
+  check_begins_in(folder, mode);  // another process may have begun a run meanwhile
+  remove_leftovers(folder);
+  RunDir run(folder, mode, std::make_unique<Held>(std::move(lock), HeldFolder(folder)));
+  if (mode == RunMode::overwrite && run.made_->begun()) remove_made(folder, *run.made_);
+  if (!run.made_->begun()) mode == RunMode::resume ? adopt(folder, *run.made_) : run.made_->begin();
   // A run that is resumed keeps its word until training goes on: the resume may yet be refused.
   if (mode != RunMode::resume) run.set_status("running");
   for (const auto& each : {run.samples(), run.checkpoints(), run.eval()}) make_folder(each);
@@ -138,16 +126,54 @@ RunDir RunDir::open_existing(const fs::path& folder) {
   }
   if (!fs::exists(folder / "config.json", error))
     throw ConfigError(fmt::format("{}: not a run's folder: config.json is missing{}", folder.string(),
-                                  is_run(folder) ? " (the run never began: train it first)" : ""));
-  return RunDir(folder, -1);
+                                  what_is_missing(folder)));
+  return RunDir(folder, RunMode::resume, nullptr);
 }
 
-bool RunDir::in_use() const {
-  const posix::Descriptor file(::open((path_ / kLock).c_str(), O_RDONLY | O_CLOEXEC));
-  return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+std::string RunDir::name_of(const fs::path& file) const {
+  return file.lexically_relative(path_).generic_string();
 }
+
+void RunDir::claim(const fs::path& file) const {
+  check_in_place();
+  const std::string name = name_of(file);
+  std::error_code error;
+  const auto status = fs::symlink_status(file, error);
+  if (fs::is_symlink(status))
+    throw IoError(fmt::format("{}: a link to {}: gen writes no file of a run through a link (move it away)",
+                              file.string(), fs::read_symlink(file, error).string()));
+  if (!made_->begun()) return;
+  if (fs::exists(status) && !made_->lists(name))
+    throw IoError(
+        fmt::format("{}: not written, because this run did not make the one that is there (move it away)",
+                    file.string()));
+  made_->add({name});
+}
+
+void RunDir::note_made(const std::vector<fs::path>& files) const {
+  std::vector<std::string> names;
+  for (const auto& file : files) names.push_back(name_of(file));
+  if (made_->begun()) made_->add(names);
+}
+
+bool RunDir::made(const fs::path& file) const { return made_->lists(name_of(file)); }
+
+void RunDir::disclaim(const fs::path& file) const { made_->drop(name_of(file)); }
+
+bool RunDir::in_place() const { return !held_ || held_->folder.is_at(path_); }
+
+void RunDir::check_in_place() const {
+  if (in_place()) return;
+  const std::string place = held_->folder.place();
+  throw RunFolderGone(fmt::format("{}: the run's folder was {} while it trained{}", path_.string(),
+                                  place.empty() ? "deleted" : fmt::format("moved to {}", place),
+                                  fs::exists(path_) ? ", and another is in its place" : ""));
+}
+
+bool RunDir::in_use() const { return run_is_locked(path_); }
 
 void RunDir::set_status(const std::string& status) const {
+  claim(path_ / "STATUS");
   write_file_atomically(path_ / "STATUS", status + "\n");
 }
 

@@ -99,14 +99,18 @@ std::shared_ptr<DenoisingNetwork> make_network(const fs::path& path) {
 
 }  // namespace
 
+TensorMap read_network_weights(const fs::path& folder, std::string& source) {
+  return with_current_names(read_weights(folder, source));
+}
+
 std::shared_ptr<DenoisingNetwork> load_network_folder(const fs::path& folder) {
   const auto config = folder / "config.json";
   if (!fs::exists(config))
     throw DataError(fmt::format("{}: expected a config.json in it, found none", folder.string()));
   auto network = make_network(config);
   std::string source;
-  const TensorMap tensors = read_weights(folder, source);
-  load_state(*network, with_current_names(tensors), source);
+  const TensorMap tensors = read_network_weights(folder, source);
+  load_state(*network, tensors, source);
   network->eval();
   return network;
 }

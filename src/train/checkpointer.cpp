@@ -4,7 +4,6 @@
 
 #include "gen/core/error.h"
 #include "gen/core/log.h"
-#include "gen/io/checkpoint.h"
 #include "gen/nn/network.h"
 #include "train/gradients.h"
 #include "train/run_record.h"
@@ -22,16 +21,23 @@ std::vector<at::Tensor> values(const TensorMap& tensors) {
 
 }  // namespace
 
-Checkpointer::Checkpointer(const RunDir& run, const ExperimentOptions& experiment, Session& session)
-    : folder_(run.checkpoints()),
+Checkpointer::Checkpointer(const RunDir& run, const ExperimentOptions& experiment, Session& session,
+                           const Json& record)
+    : run_(run),
       options_(experiment.train),
       session_(session),
+      record_(record),
       config_hash_(config_hash(experiment)) {}
 
 bool Checkpointer::restore(Progress& progress) {
-  const auto checkpoint = newest_valid_checkpoint(folder_);
+  const auto checkpoint = newest_valid_checkpoint(run_.checkpoints());
   if (!checkpoint) return false;
   const Json state = load_checkpoint_state(*checkpoint);
+  if (!was_trained_here(record_, state))
+    throw DataError(fmt::format(
+        "{}: not a checkpoint of this run: its state.json has a config hash that is none of the run's "
+        "(move it away to go on from the one before it)",
+        checkpoint->folder.string()));
   load_state(session_.model->module(), load_checkpoint_tensors(*checkpoint, "model"),
              (checkpoint->folder / "model.safetensors").string());
   session_.optimizer->load_state(load_checkpoint_tensors(*checkpoint, "optimizer"));
@@ -39,6 +45,7 @@ bool Checkpointer::restore(Progress& progress) {
   if (session_.scaler.active()) session_.scaler.load_state(state.at("loss_scaler"));
   progress = progress_from_json(state.at("progress"));
   saved_step_ = checkpoint->step;
+  verified_[saved_step_] = true;
   return true;
 }
 
@@ -47,6 +54,8 @@ void Checkpointer::save(const Progress& progress, bool last) {
   try {
     write(progress);
     misses_ = 0;
+  } catch (const RunFolderGone&) {
+    throw;
   } catch (const IoError& e) {
     if (last || ++misses_ >= kMaxMisses) throw;
     log::warning("no checkpoint at step {} (training goes on and tries again at the next one): {}",
@@ -72,11 +81,36 @@ void Checkpointer::write(const Progress& progress) {
   if (session_.ema) files.push_back({"ema", session_.ema->state(), metadata});
   Json state{{"progress", to_json(progress)}, {"config_hash", config_hash_}};
   if (session_.scaler.active()) state["loss_scaler"] = session_.scaler.state();
-  save_checkpoint(folder_, progress.step, files, state);
+  const auto place = checkpoint_path(run_.checkpoints(), progress.step);
+  std::error_code error;
+  const auto there = std::filesystem::symlink_status(place, error);
+  if (std::filesystem::is_symlink(there) || (std::filesystem::exists(there) && !run_.made(place)))
+    set_aside(place);
+  run_.claim(place);
+  save_checkpoint(run_.checkpoints(), progress.step, files, state);
   saved_step_ = progress.step;
-  std::vector<int64_t> keep;
-  if (progress.best_validation) keep.push_back(progress.best_step);
-  prune_checkpoints(folder_, options_.keep_last, keep);
+  verified_[saved_step_] = true;
+  prune(progress);
+}
+
+void Checkpointer::prune(const Progress& progress) {
+  PruneRule rule;
+  rule.keep_last = options_.keep_last;
+  if (progress.best_validation) rule.keep_steps.push_back(progress.best_step);
+  rule.made = [&](const CheckpointInfo& each) { return run_.made(each.folder); };
+  rule.whole = [&](const CheckpointInfo& each) { return is_whole(each); };
+  for (const auto& folder : prune_checkpoints(run_.checkpoints(), rule)) run_.disclaim(folder);
+}
+
+bool Checkpointer::is_whole(const CheckpointInfo& checkpoint) {
+  const auto known = verified_.find(checkpoint.step);
+  const bool hash = known == verified_.end();
+  const std::string problem = hash || known->second ? verify_checkpoint(checkpoint, {{}, hash}) : "damaged";
+  if (!problem.empty() && (hash || known->second))
+    log::warning("{}: does not count as one of the {} that are kept: {}", checkpoint.folder.string(),
+                 options_.keep_last, problem);
+  verified_[checkpoint.step] = problem.empty();
+  return problem.empty();
 }
 
 }  // namespace gen

@@ -63,6 +63,7 @@ void Hooks::after_step(const StepOutcome& outcome) {
 }
 
 void Hooks::log_step(const StepOutcome& outcome) {
+  run_.check_in_place();
   Journal::TrainLine line;
   line.step = progress_.step;
   line.loss = outcome.total;
@@ -79,6 +80,7 @@ void Hooks::log_step(const StepOutcome& outcome) {
 }
 
 void Hooks::validate_now() {
+  run_.check_in_place();
   status_.pause();
   progress_.validation_owed = true;
   const ValidationScores scores = validate(session_, experiment_, progress_.step);
@@ -100,9 +102,12 @@ void Hooks::sample_now() {
   const auto image = sample_grid(session_, experiment_);
   if (image) {
     try {
-      std::filesystem::create_directories(run_.samples());
+      run_.claim(picture_path(run_, progress_.step));
+      std::filesystem::create_directory(run_.samples());
       write_png(picture_path(run_, progress_.step), *image, picture_notes(experiment_, progress_.step));
       journal_.picture(progress_.step, *image);
+    } catch (const RunFolderGone&) {
+      throw;
     } catch (const IoError& e) {
       log::warning("no sample grid at step {}: {}", progress_.step, e.what());
     } catch (const std::filesystem::filesystem_error& e) {
@@ -156,6 +161,7 @@ void Hooks::write_summary(bool sampled) {
        static_cast<double>(progress_.step) * samples_per_step / std::max(1e-9, progress_.elapsed_s)}};
   if (sampled)
     summary["samples"] = std::filesystem::relative(picture_path(run_, progress_.step), run_.path()).string();
+  run_.claim(run_.summary());
   write_json(run_.summary(), summary);
   log::info("trained {} steps in {}: loss {:.5g}", progress_.step, human_duration(progress_.elapsed_s),
             progress_.last_loss);

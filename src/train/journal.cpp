@@ -7,10 +7,11 @@
 
 namespace gen {
 
-Journal::Journal(const RunDir& run, int64_t resume_step)
-    : path_(run.metrics()),
-      log_(std::make_unique<MetricsLog>(path_, resume_step)),
-      events_(std::make_unique<EventWriter>(run.path())) {
+Journal::Journal(const RunDir& run, int64_t resume_step) : path_(run.metrics()) {
+  run.claim(path_);
+  log_ = std::make_unique<MetricsLog>(path_, resume_step);
+  events_ = std::make_unique<EventWriter>(run.path());
+  run.note_made({events_->path()});
   events_->restart(resume_step);
 }
 

@@ -71,11 +71,12 @@ int64_t step_of_picture(const fs::path& path) {
   }
 }
 
-void remove_pictures(const fs::path& folder, int64_t step) {
+void remove_pictures(const RunDir& run, int64_t step) {
   std::error_code error;
+  if (fs::is_symlink(run.samples(), error)) return;
   std::vector<fs::path> later;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (step_of_picture(entry.path()) > step) later.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(run.samples(), error))
+    if (run.made(entry.path()) && step_of_picture(entry.path()) > step) later.push_back(entry.path());
   for (const auto& path : later)
     if (!fs::remove(path, error) || error)
       log::warning("{}: cannot remove this picture of a step that is taken again: {}", path.string(),
@@ -90,7 +91,7 @@ void forget_later_steps(const RunDir& run, int64_t step) {
   } catch (const IoError& e) {
     log::warning("train.log may tell some steps twice: {}", e.what());
   }
-  remove_pictures(run.samples(), step);
+  remove_pictures(run, step);
 }
 
 }  // namespace gen

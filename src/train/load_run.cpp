@@ -5,11 +5,45 @@
 #include "gen/io/checkpoint.h"
 #include "gen/nn/network.h"
 #include "gen/train/trainer.h"
+#include "train/chosen_checkpoint.h"
+#include "train/run_record.h"
 #include "train/session.h"
 
 namespace gen {
+namespace {
 
-LoadedRun load_run(const std::filesystem::path& folder, const std::string& device, bool raw,
+// A run that trains on prunes a checkpoint while it is read: how often the next one is taken instead.
+constexpr int kMaxPruned = 10;
+
+void refuse_another_runs(const CheckpointInfo& checkpoint, const Json& record) {
+  if (was_trained_here(record, load_checkpoint_state(checkpoint))) return;
+  throw DataError(fmt::format(
+      "{}: not a checkpoint of this run: its state.json has a config hash that is none of the run's "
+      "(move it away, or take another with --checkpoint)",
+      checkpoint.folder.string()));
+}
+
+void load_weights(const RunDir& run, const Json& record, const RunWeights& which, CheckpointInfo checkpoint,
+                  LoadedRun& loaded) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      refuse_another_runs(checkpoint, record);
+      const std::string weights = weights_name(checkpoint, which.raw);
+      load_state(loaded.model->module(), load_checkpoint_tensors(checkpoint, weights),
+                 (checkpoint.folder / (weights + ".safetensors")).string());
+      loaded.ema = weights == "ema";
+      loaded.step = checkpoint.step;
+      return;
+    } catch (const Error&) {
+      if (attempt == kMaxPruned || std::filesystem::exists(checkpoint.folder / "manifest.json")) throw;
+    }
+    checkpoint = choose_checkpoint(run, which);
+  }
+}
+
+}  // namespace
+
+LoadedRun load_run(const std::filesystem::path& folder, const std::string& device, const RunWeights& weights,
                    const std::vector<std::string>& sets) {
   const RunDir run = RunDir::open_existing(folder);
   LoadedRun loaded;
@@ -18,20 +52,12 @@ LoadedRun load_run(const std::filesystem::path& folder, const std::string& devic
   if (!record.contains("data"))
     throw DataError(
         fmt::format("{}: expected the run's \"data\", which `gen train` writes", run.run().string()));
+  check_unedited(run);
   loaded.data = data_spec_from_json(record["data"]);
-  const auto checkpoint = newest_valid_checkpoint(run.checkpoints());
-  if (!checkpoint)
-    throw DataError(
-        fmt::format("{}: no valid checkpoint yet (train it first: gen train --config {} --run-dir {} "
-                    "--resume)",
-                    run.checkpoints().string(), run.config().string(), run.path().string()));
+  const auto checkpoint = choose_checkpoint(run, weights);  // told before a large model is built
   loaded.device = resolve_device(device.empty() ? loaded.experiment.device : device);
   loaded.model = build_model(loaded.experiment, loaded.data, loaded.device);
-  loaded.ema = !raw && checkpoint_has(*checkpoint, "ema");
-  loaded.step = checkpoint->step;
-  const std::string weights = loaded.ema ? "ema" : "model";
-  load_state(loaded.model->module(), load_checkpoint_tensors(*checkpoint, weights),
-             (checkpoint->folder / (weights + ".safetensors")).string());
+  load_weights(run, record, weights, checkpoint, loaded);
   for (auto& parameter : loaded.model->module().parameters()) parameter.set_requires_grad(false);
   loaded.model->module().eval();
   loaded.model->prepare_inference(loaded.experiment.sample.precision == Precision::bf16 ? at::kBFloat16

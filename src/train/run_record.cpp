@@ -6,63 +6,16 @@
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "gen/config/load.h"
 #include "gen/core/error.h"
 #include "gen/core/log.h"
 #include "gen/io/file.h"
+#include "train/config_changes.h"
+#include "train/data_fingerprint.h"
 
 namespace gen {
 namespace {
-
-const std::set<std::string>& free_to_change() {
-  static const std::set<std::string> pointers{"/name",
-                                              "/device",
-                                              "/sample",
-                                              "/eval",
-                                              "/data/path",
-                                              "/data/on_error",
-                                              "/data/max_skipped",
-                                              "/train/steps",
-                                              "/train/log_every",
-                                              "/train/checkpoint_every",
-                                              "/train/keep_last",
-                                              "/train/validate_every",
-                                              "/train/validation_batches",
-                                              "/train/sample_every",
-                                              "/train/sample_count",
-                                              "/train/early_stop",
-                                              "/train/data_workers",
-                                              "/train/threads",
-                                              "/train/nan_policy",
-                                              "/train/nan_budget"};
-  return pointers;
-}
-
-void compare(const Json& before, const Json& now, const std::string& pointer,
-             std::vector<std::string>& different) {
-  if (free_to_change().contains(pointer) || before == now) return;
-  if (!before.is_object() || !now.is_object()) {
-    different.push_back(pointer);
-    return;
-  }
-  // The options of another type have nothing to be compared with.
-  if (before.value("type", Json()) != now.value("type", Json())) {
-    different.push_back(pointer + "/type");
-    return;
-  }
-  std::set<std::string> keys;
-  for (const auto* each : {&before, &now})
-    for (const auto& item : each->items()) keys.insert(item.key());
-  for (const auto& key : keys)
-    compare(before.value(key, Json()), now.value(key, Json()), pointer + "/" + key, different);
-}
-
-std::string shown(const Json& config, const std::string& pointer) {
-  const auto at = Json::json_pointer(pointer);
-  return config.contains(at) ? config.at(at).dump() : "nothing";
-}
 
 std::string utc_now() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -102,59 +55,141 @@ Json git_commit() {
   return nullptr;
 }
 
-Json start_note(const Session& session) {
+Json start_note(const Session& session, const std::string& hash) {
   return {{"time", utc_now()},
           {"argv", command_line()},
           {"gen", GEN_VERSION},
           {"torch", TORCH_VERSION},
           {"git_commit", git_commit()},
           {"device", session.device.str()},
-          {"threads", at::get_num_threads()}};
+          {"threads", at::get_num_threads()},
+          {"config_hash", hash}};
+}
+
+std::string hash_of(const Json& config) {
+  return hash_bytes(config.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace));
+}
+
+Json fingerprints(const Session& session) {
+  Json prints{{"train", data_fingerprint(*session.data)}};
+  if (session.validation) prints["validation"] = data_fingerprint(*session.validation);
+  return prints;
+}
+
+void refuse_other_config(const RunDir& run, const Json& before, const Json& now) {
+  const auto conflicts = conflicting_options(before, now);
+  if (conflicts.empty()) return;
+  throw ConfigError(
+      fmt::format("{}: cannot resume with another model, data or training:{}\n  put these back; or begin a "
+                  "new run from the "
+                  "weights of this one:\n    {}\n  or anew, with --overwrite or another --run-dir",
+                  run.path().string(), difference_lines(conflicts, before, now, "the config now says"),
+                  warm_start_command(run.path(), before, now)));
+}
+
+/// The same config over other data is another training.
+void refuse_other_data(const RunDir& run, const Json& record, const Json& prints, const Session& session,
+                       const Json& config) {
+  const std::string way =
+      fmt::format("put the data back; or begin a new run from the weights of this one:\n    {}",
+                  warm_start_command(run.path(), config, config));
+  if (record.contains("data") && data_spec_from_json(record["data"]) != session.data->spec())
+    throw ConfigError(fmt::format("{}: the data are not those of the run: expected {}, got {}\n  {}",
+                                  run.path().string(), record["data"].dump(),
+                                  to_json(session.data->spec()).dump(), way));
+  if (const auto before = record.value("train_examples", session.data->size());
+      before != session.data->size()) {
+    log::warning(
+        "the run began with {} training examples and there are {} now: their order is another one from here "
+        "on",
+        before, session.data->size());
+    return;
+  }
+  const Json before = record.value("data_fingerprint", Json::object());
+  for (const auto& item : before.items())
+    if (prints.contains(item.key()) && prints[item.key()] != item.value())
+      throw ConfigError(fmt::format(
+          "{}: cannot resume with other data: as many examples of the same kind, but not the same "
+          "ones ({} split: fingerprint {} when the run began, {} now)\n  {}",
+          run.path().string(), item.key(), item.value().dump(), prints[item.key()].dump(), way));
 }
 
 }  // namespace
 
-std::string config_hash(const ExperimentOptions& experiment) { return hash_bytes(dump(experiment).dump()); }
+std::string config_hash(const ExperimentOptions& experiment) { return hash_of(dump(experiment)); }
 
-std::vector<std::string> conflicting_options(const Json& before, const Json& now) {
-  std::vector<std::string> different;
-  compare(before, now, "", different);
-  return different;
+void check_unedited(const RunDir& run) {
+  std::error_code error;
+  if (!std::filesystem::exists(run.run(), error)) return;
+  const Json record = read_json(run.run());
+  const std::string expected = record.value("config_hash", "");
+  const Json config = read_json(run.config());
+  if (expected.empty() || hash_of(config) == expected) return;
+  const Json before = record.value("config", Json());
+  if (!before.is_object() || hash_of(before) != expected)
+    throw ConfigError(fmt::format(
+        "{}: not the config that the run was trained with: its hash is {}, run.json has {} (put the "
+        "old one back; to sample or score with other settings use --set)",
+        run.config().string(), hash_of(config), expected));
+  const auto conflicts = conflicting_options(before, config);
+  if (!conflicts.empty())
+    throw ConfigError(fmt::format(
+        "{}: not the config that the run was trained with:{}\n  put these back (run.json holds the config of "
+        "the run); or begin a new run from its weights:\n    {}",
+        run.config().string(), difference_lines(conflicts, before, config, "the file now says"),
+        warm_start_command(run.path(), config, config)));
+  log::warning("{}: edited since the run began:{}", run.config().string(),
+               difference_lines(differing_options(before, config), before, config, "the file now says"));
 }
 
-void record_start(const RunDir& run, const ExperimentOptions& experiment, const Session& session) {
+bool was_trained_here(const Json& record, const Json& state) {
+  const std::string hash = state.value("config_hash", "");
+  if (hash.empty() || hash == record.value("config_hash", hash)) return true;
+  bool noted = false;
+  for (const auto& start : record.value("starts", Json::array())) {
+    const std::string each = start.value("config_hash", "");
+    if (each.empty() || each == hash) noted = true;
+  }
+  return noted;
+}
+
+bool restore_lost_config(const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto config = folder / "config.json", run = folder / "run.json";
+  if (std::filesystem::exists(config, error) || !std::filesystem::is_regular_file(run, error)) return false;
+  const Json record = read_json(run);
+  const Json kept = record.value("config", Json());
+  if (!kept.is_object() || hash_of(kept) != record.value("config_hash", "")) return false;
+  log::warning("{}: was missing and is written again from run.json", config.string());
+  write_json(config, kept);
+  return true;
+}
+
+Json make_record(const RunDir& run, const ExperimentOptions& experiment, const Session& session) {
   const Json config = dump(experiment);
+  const Json prints = fingerprints(session);
   Json record;
-  if (std::filesystem::exists(run.config())) {
+  if (run.mode() == RunMode::resume) {
+    check_unedited(run);
     const Json before = read_json(run.config());
-    std::string lines;
-    for (const auto& pointer : conflicting_options(before, config))
-      lines += fmt::format("\n  {}: the run has {}, the config now says {}", pointer, shown(before, pointer),
-                           shown(config, pointer));
-    if (!lines.empty())
-      throw ConfigError(
-          fmt::format("{}: cannot resume with another model, data or training:{}\n  put these back, or use "
-                      "--overwrite or another --run-dir to begin anew",
-                      run.path().string(), lines));
+    refuse_other_config(run, before, config);
     if (std::filesystem::exists(run.run())) record = read_json(run.run());
-    if (record.contains("data") && data_spec_from_json(record["data"]) != session.data->spec())
-      throw ConfigError(fmt::format("{}: the data are not those of the run: expected {}, got {}",
-                                    run.path().string(), record["data"].dump(),
-                                    to_json(session.data->spec()).dump()));
+    refuse_other_data(run, record, prints, session, before);
   }
   record["name"] = experiment.name;
   record["seed"] = experiment.seed;
   record["config_hash"] = config_hash(experiment);
   record["data"] = to_json(session.data->spec());
-  if (const auto before = record.value("train_examples", session.data->size());
-      before != session.data->size())
-    log::warning(
-        "the run began with {} training examples and there are {} now: their order is another one from here "
-        "on",
-        before, session.data->size());
   record["train_examples"] = session.data->size();
-  record["starts"].push_back(start_note(session));
-  write_json(run.config(), config);
+  record["data_fingerprint"] = prints;
+  record["config"] = config;
+  record["starts"].push_back(start_note(session, config_hash(experiment)));
+  return record;
+}
+
+void write_record(const RunDir& run, const Json& record) {
+  for (const auto& file : {run.config(), run.run()}) run.claim(file);
+  write_json(run.config(), record.at("config"));
   write_json(run.run(), record);
 }
 

@@ -1,22 +1,28 @@
-// What a run folder says of its run: config.json, run.json, STATUS, summary.json.
+// What a run folder says of its run: config.json and run.json.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "gen/io/run_dir.h"
 #include "gen/train/experiment.h"
+#include "gen/train/trainer.h"
 #include "train/session.h"
 
 namespace gen {
 
 /// Hash of the resolved config.
 std::string config_hash(const ExperimentOptions& experiment);
-/// JSON pointers at which two resolved configs differ, but for what may change between the parts of one run:
-/// how long it trains, what it logs, keeps and draws, how many threads it uses, and where the data lie.
-std::vector<std::string> conflicting_options(const Json& before, const Json& now);
-/// Writes config.json and run.json into a new run. In one that is resumed, refuses a config that would make
-/// it another model (ConfigError naming each pointer with both values), then notes the new start.
-void record_start(const RunDir& run, const ExperimentOptions& experiment, const Session& session);
+
+/// Holds config.json against what run.json says the run was trained with. Throws ConfigError naming what was edited where
+/// that makes it another model or training; warns where it is only how long it trains, what it draws and the like.
+void check_unedited(const RunDir& run);
+/// Whether a checkpoint with this state.json was made by the run with this run.json: by its config hash, which is that of
+/// one of the run's starts.
+bool was_trained_here(const Json& record, const Json& state);
+/// What run.json will say of this start. Of a run that is resumed, refuses a config or data that would make it another
+/// training (ConfigError naming each pointer with both values, and the command that begins a new run from its weights).
+Json make_record(const RunDir& run, const ExperimentOptions& experiment, const Session& session);
+/// Writes run.json, and config.json out of it.
+void write_record(const RunDir& run, const Json& record);
 
 }  // namespace gen

@@ -7,6 +7,7 @@
 namespace gen {
 
 /// As train(), without its log file and its note of a failure.
-TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run, Session& session);
+TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run, Session& session,
+                          const WarmStart& warm = {});
 
 }  // namespace gen

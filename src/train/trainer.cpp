@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "gen/core/error.h"
 #include "gen/core/log.h"
+#include "gen/core/quote.h"
 #include "gen/core/signals.h"
 #include "gen/core/units.h"
 #include "gen/data/loader.h"
@@ -14,8 +16,11 @@
 #include "train/gradients.h"
 #include "train/hooks.h"
 #include "train/non_finite.h"
+#include "train/rescue.h"
+#include "train/resume.h"
 #include "train/run_record.h"
 #include "train/train_session.h"
+#include "train/warm_start.h"
 
 namespace gen {
 namespace {
@@ -142,53 +147,63 @@ void initialize(const ExperimentOptions& experiment, Session& session) {
   session.start_average(experiment.train);
 }
 
-void start(const RunDir& run, const ExperimentOptions& experiment, Session& session,
-           Checkpointer& checkpoints, Progress& progress) {
+void announce(const ExperimentOptions& experiment, const Session& session) {
   int64_t parameters = 0;
   for (const auto& [name, count] : parameter_counts(session.model->module())) parameters += count;
   log::info("{}: {} parameters on {} with {} threads, {} training examples", experiment.name,
             human_count(parameters), session.device.str(), at::get_num_threads(), session.data->size());
-  if (checkpoints.restore(progress)) {
+}
+
+/// The first weights of a run: those of another, or drawn from the seed and the data.
+void first_weights(const ExperimentOptions& experiment, Session& session, const WarmStart& warm,
+                   Json& record) {
+  if (!warm.source.empty())
+    record["init_from"] = begin_at(warm, *session.model);
+  else if (record.contains("init_from"))
+    begin_again_at(record["init_from"], *session.model);
+  else
+    return initialize(experiment, session);
+  session.start_average(experiment.train);
+}
+
+void say_where(const Progress& progress, bool resumed, const ExperimentOptions& experiment,
+               const Json& record, RunMode mode) {
+  if (resumed)
     log::info("resumed at step {} of {}{}", progress.step, experiment.train.steps,
               is_finished(progress, experiment.train)
                   ? ": nothing is left to train (raise train.steps or the patience to go on)"
                   : "");
-    return;
-  }
-  if (!list_checkpoints(run.checkpoints()).empty())
-    log::warning("{}: none of its checkpoints is whole: training begins at step 0 again",
-                 run.checkpoints().string());
-  try {
-    initialize(experiment, session);
-  } catch (const ExampleError& error) {
-    throw with_way_on(error, experiment, run, checkpoints.saved_step(), "");
-  }
-  // Where a rollback at an early step would go.
-  if (experiment.train.nan_policy == NanPolicy::rollback) checkpoints.save(progress, /*last=*/false);
+  else if (mode == RunMode::resume)
+    log::info("the run made no checkpoint yet: it begins at step 0 again");
+  if (!resumed && record.contains("init_from"))
+    log::info("begins at the weights of {}", record["init_from"].value("file", ""));
 }
 
-}  // namespace
+/// Leaves the training at an example that cannot be read, after a checkpoint.
+[[noreturn]] void leave_at(const ExampleError& error, const ExperimentOptions& experiment, const RunDir& run,
+                           const Checkpointer& checkpoints, Hooks& hooks) {
+  std::string refusal;
+  try {
+    hooks.stop();
+  } catch (const RunFolderGone&) {
+    throw;
+  } catch (const Error& refused) {
+    refusal = refused.what();
+  }
+  throw with_way_on(error, experiment, run, checkpoints.saved_step(), refusal);
+}
 
-TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run, Session& session) {
-  record_start(run, experiment, session);
-  run.set_status("running");
-  Checkpointer checkpoints(run, experiment, session);
-  Progress progress;
-  start(run, experiment, session, checkpoints, progress);
+/// From `progress` to the last step, an early stop or a signal.
+TrainResult train_on(const ExperimentOptions& experiment, const RunDir& run, Session& session,
+                     Checkpointer& checkpoints, Progress& progress) {
+  run.claim(run.skipped());
   SkipLog skips(session, run.skipped(), progress.step);
   Hooks hooks(run, experiment, session, checkpoints, progress, skips);
   try {
     run_steps(experiment, session, checkpoints, progress, skips, hooks);
   } catch (const ExampleError& error) {
-    std::string refusal;
-    try {
-      hooks.stop();
-    } catch (const Error& refused) {
-      refusal = refused.what();
-    }
-    throw with_way_on(error, experiment, run, checkpoints.saved_step(), refusal);
+    leave_at(error, experiment, run, checkpoints, hooks);
   }
-
   TrainResult result;
   result.stopped = !is_finished(progress, experiment.train);
   if (result.stopped)
@@ -203,6 +218,33 @@ TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run
   result.final_loss = progress.last_loss;
   result.best_validation = progress.best_validation;
   return result;
+}
+
+}  // namespace
+
+TrainResult train_session(const ExperimentOptions& experiment, const RunDir& run, Session& session,
+                          const WarmStart& warm) {
+  Json record = make_record(run, experiment, session);
+  Checkpointer checkpoints(run, experiment, session, record);
+  Progress progress;
+  announce(experiment, session);
+  const bool resumed = go_on(run, session, checkpoints, progress);
+  try {
+    if (!resumed) first_weights(experiment, session, warm, record);
+  } catch (const ExampleError& error) {
+    throw with_way_on(error, experiment, run, checkpoints.saved_step(), "");
+  }
+  try {
+    write_record(run, record);
+    run.set_status("running");
+    say_where(progress, resumed, experiment, record, run.mode());
+    // Where a rollback at an early step would go; and a source of weights may be gone when the run is resumed.
+    if (!resumed && (experiment.train.nan_policy == NanPolicy::rollback || record.contains("init_from")))
+      checkpoints.save(progress, /*last=*/false);
+    return train_on(experiment, run, session, checkpoints, progress);
+  } catch (const RunFolderGone& gone) {
+    throw IoError(save_beside(gone, run, experiment, session, progress, record));
+  }
 }
 
 namespace {
@@ -225,6 +267,14 @@ bool is_out_of_memory(const std::exception& e) {
          what.find("can't allocate memory") != what.npos || what.find("not enough memory") != what.npos;
 }
 
+/// What is to be done about a disk that failed, once it is mended: the run goes on from its newest checkpoint.
+std::string with_the_way_on(const std::string& what, const RunDir& run) {
+  std::error_code error;
+  if (!run.in_place() || !std::filesystem::exists(run.config(), error)) return what;
+  return fmt::format("{}\n  go on with: gen train --run-dir {} --resume", what,
+                     shell_quote(run.path().string()));
+}
+
 struct LogFile {
   explicit LogFile(const RunDir& run) { log::open_file(run.log().string()); }
   ~LogFile() { log::close_file(); }
@@ -234,11 +284,15 @@ struct LogFile {
 
 }  // namespace
 
-TrainResult train(const ExperimentOptions& experiment, const RunDir& run) {
+TrainResult train(const ExperimentOptions& experiment, const RunDir& run, const WarmStart& warm) {
+  run.claim(run.log());
   const LogFile log_file(run);
   try {
     Session session(experiment);
-    return train_session(experiment, run, session);
+    return train_session(experiment, run, session, warm);
+  } catch (const IoError& e) {
+    record_failure(run, e.what());
+    throw IoError(with_the_way_on(e.what(), run));
   } catch (const std::exception& e) {
     if (!is_out_of_memory(e)) {
       record_failure(run, e.what());
@@ -252,11 +306,12 @@ TrainResult train(const ExperimentOptions& experiment, const RunDir& run) {
   }
 }
 
-double dry_run(const ExperimentOptions& experiment) {
+double dry_run(const ExperimentOptions& experiment, const WarmStart& warm) {
   Session session(experiment);
   const auto loader = open_loader(session, experiment, 0);
   Rng rng(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::noise), session.device);
-  initialize(experiment, session);
+  Json record;
+  first_weights(experiment, session, warm, record);
   session.model->module().train();
   seed_default_generators(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::dropout));
   SkipLog skips(session);

@@ -24,6 +24,7 @@ class EventWriter {
   void flush();
   /// Where the last flush is a few seconds ago. To be called at every step.
   void flush_if_due();
+  const std::filesystem::path& path() const;
 
  private:
   struct State;

@@ -49,4 +49,7 @@ TensorMap state_of(const torch::nn::Module& module);
 /// (or its shards). Throws DataError naming what is missing.
 std::shared_ptr<DenoisingNetwork> load_network_folder(const std::filesystem::path& folder);
 
+/// Its tensors alone, under their current names; `source` becomes the file that they were read from.
+TensorMap read_network_weights(const std::filesystem::path& folder, std::string& source);
+
 }  // namespace gen

@@ -12,6 +12,7 @@
 #include "damage.h"
 #include "gen/core/error.h"
 #include "gen/io/file.h"
+#include "io/run_leftovers.h"
 #include "support/support.h"
 
 namespace gen {
@@ -87,14 +88,78 @@ TEST(Checkpoint, ListIsNewestFirstAndKnowsOnlyItsNames) {
   EXPECT_FALSE(newest_valid_checkpoint(folder / "none").has_value());
 }
 
-TEST(Checkpoint, PruneKeepsTheNewestTheChosenAndNoTemporaries) {
+PruneRule keep_whole(int64_t keep_last, std::vector<int64_t> steps = {}) {
+  return {keep_last, std::move(steps), [](const auto&) { return true; },
+          [](const auto& each) { return verify_checkpoint(each).empty(); }};
+}
+
+void damage_model(const CheckpointInfo& checkpoint) {
+  auto bytes = read_text(checkpoint.folder / "model.safetensors");
+  bytes[bytes.size() / 2] ^= 0x10;
+  write_text(checkpoint.folder / "model.safetensors", bytes);
+}
+
+TEST(Checkpoint, PruneKeepsTheNewestAndTheChosen) {
   const test::TempDir folder;
   for (int64_t step : {1, 2, 3, 4, 5}) save(folder.path(), step, 1);
-  fs::create_directory(folder / ".tmp-step_00000009-1");
-  prune_checkpoints(folder.path(), 2, {1});
+  const auto removed = prune_checkpoints(folder.path(), keep_whole(2, {1}));
   EXPECT_EQ(steps_in(folder.path()), (std::vector<int64_t>{5, 4, 1}));
+  EXPECT_EQ(removed.size(), 2U);
   EXPECT_FALSE(has_temporaries(folder.path()));
-  EXPECT_THROW(prune_checkpoints(folder.path(), 0, {}), InternalError);
+  EXPECT_THROW(prune_checkpoints(folder.path(), keep_whole(0)), InternalError);
+}
+
+TEST(Checkpoint, PruneDoesNotCountDamagedOnes) {
+  const test::TempDir folder;
+  for (int64_t step : {1, 2, 3, 8, 9}) save(folder.path(), step, 1);
+  for (int64_t step : {8, 9}) damage_model({checkpoint_path(folder.path(), step), step});
+  prune_checkpoints(folder.path(), keep_whole(2));
+  EXPECT_EQ(steps_in(folder.path()), (std::vector<int64_t>{9, 8, 3, 2})) << "the whole ones stay";
+  for (int64_t step : {10, 11}) save(folder.path(), step, 1);
+  prune_checkpoints(folder.path(), keep_whole(2));
+  EXPECT_EQ(steps_in(folder.path()), (std::vector<int64_t>{11, 10})) << "damaged ones go with their age";
+}
+
+TEST(Checkpoint, PruneLeavesWhatIsNotOfTheRunAndGoesThroughNoLink) {
+  const test::TempDir folder, other;
+  for (int64_t step : {1, 2, 3, 4}) save(folder.path(), step, 1);
+  fs::rename(checkpoint_path(folder.path(), 1), other / "linked");
+  fs::create_directory_symlink(other / "linked", checkpoint_path(folder.path(), 1));
+  write_text(folder / "step_00000002/notes.txt", "mine");
+  auto rule = keep_whole(1);
+  rule.made = [](const auto& each) { return each.step != 3; };
+  prune_checkpoints(folder.path(), rule);
+  EXPECT_EQ(steps_in(folder.path()), (std::vector<int64_t>{4, 3, 2, 1}));
+  EXPECT_EQ(read_text(folder / "step_00000002/notes.txt"), "mine");
+  EXPECT_TRUE(fs::exists(other / "linked/model.safetensors"));
+  // A folder of checkpoints that is itself a link.
+  fs::create_directory_symlink(folder.path(), other / "checkpoints");
+  EXPECT_TRUE(prune_checkpoints(other / "checkpoints", keep_whole(1)).empty());
+}
+
+TEST(Checkpoint, WhatIsReplacedIsSetAsideWhereItHoldsMore) {
+  const test::TempDir folder, other;
+  write_text(save(folder.path(), 5, 1).folder / "notes.txt", "mine");
+  save(folder.path(), 5, 2);
+  EXPECT_EQ(value_of(*newest_valid_checkpoint(folder.path())), 2);
+  EXPECT_EQ(read_text(folder / "step_00000005.set-aside/notes.txt"), "mine");
+  fs::create_directory_symlink(other.path(), checkpoint_path(folder.path(), 6));
+  save(folder.path(), 6, 3);
+  EXPECT_EQ(value_of(*newest_valid_checkpoint(folder.path())), 3);
+  EXPECT_TRUE(fs::is_symlink(folder / "step_00000006.set-aside"));
+}
+
+TEST(Checkpoint, OnlyWhatIsReadIsVerified) {
+  const test::TempDir folder;
+  const auto checkpoint = save(folder.path(), 1, 1);
+  fs::remove(checkpoint.folder / "ema.safetensors");
+  EXPECT_NE(verify_checkpoint(checkpoint), "");
+  EXPECT_EQ(verify_checkpoint(checkpoint, {{"model"}}), "");
+  EXPECT_NE(verify_checkpoint(checkpoint, {{"ema"}}), "");
+  EXPECT_NE(verify_checkpoint(checkpoint, {{"optimizer"}}), "") << "not in its manifest";
+  damage_model(checkpoint);
+  EXPECT_NE(verify_checkpoint(checkpoint, {{"model"}}), "");
+  EXPECT_EQ(verify_checkpoint(checkpoint, {{"model"}, /*hashes=*/false}), "");
 }
 
 TEST(Checkpoint, FallsBackFromACorruptedOne) {
@@ -126,7 +191,7 @@ TEST(Checkpoint, SaysThatItPassesOverACorruptedOne) {
 
 // Kills a child at the n-th fault point of `work`, for every n, and calls `check` after each.
 void kill_everywhere(const std::function<void()>& prepare, const std::function<void()>& work,
-                     const std::function<void()>& check) {
+                     const std::function<void()>& check, int least_points = 15) {
   int points = 0;
   for (;; ++points) {
     prepare();
@@ -142,7 +207,7 @@ void kill_everywhere(const std::function<void()>& prepare, const std::function<v
     ASSERT_EQ(code, 137);
     ASSERT_LT(points, 500);
   }
-  EXPECT_GT(points, 15);
+  EXPECT_GT(points, least_points);
 }
 
 TEST(Checkpoint, KilledAtAnyPointLeavesTheOldOrTheNew) {
@@ -162,7 +227,7 @@ TEST(Checkpoint, KilledAtAnyPointLeavesTheOldOrTheNew) {
                       EXPECT_EQ(verify_checkpoint(each), "");
                   });
   EXPECT_TRUE(saw_old && saw_new);
-  prune_checkpoints(folder.path(), 2, {});
+  remove_leftovers(folder.path());
   EXPECT_FALSE(has_temporaries(folder.path()));
 }
 
@@ -178,6 +243,22 @@ TEST(Checkpoint, KilledWhileReplacingLeavesOneOfTheTwo) {
                     seen.insert(value_of(*newest));
                   });
   EXPECT_EQ(seen, (std::set<double>{1, 2}));
+}
+
+TEST(Checkpoint, KilledWhilePruningLeavesWholeOnes) {
+  const test::TempDir folder;
+  kill_everywhere(
+      [&] {
+        for (int64_t step : {1, 2, 3, 4}) save(folder.path(), step, 1);
+      },
+      [&] { prune_checkpoints(folder.path(), keep_whole(2)); },
+      [&] {
+        EXPECT_EQ(newest_valid_checkpoint(folder.path())->step, 4);
+        for (const auto& each : list_checkpoints(folder.path())) EXPECT_EQ(verify_checkpoint(each), "");
+        prune_checkpoints(folder.path(), keep_whole(2));
+        EXPECT_EQ(steps_in(folder.path()), (std::vector<int64_t>{4, 3}));
+      },
+      8);
 }
 
 TEST(Checkpoint, FullDiskIsAnIoErrorAndLosesNothing) {

@@ -23,6 +23,7 @@ TEST(LaterSteps, OfTheLogAndThePicturesAreForgottenAndNothingElse) {
   log::warning("step 12: the loss is nan; rolling back");
   const Image dot{1, 1, 1, {0}};
   const auto picture = [&](const char* name) { return run.samples() / name; };
+  for (const char* made : {"step_00000010.png", "step_00000012.png"}) run.claim(picture(made));
   write_png(picture("step_00000010.png"), dot, {{"step", "10"}, {"config_hash", "ab"}});
   write_png(picture("step_00000012.png"), dot, {{"step", "12"}, {"config_hash", "ab"}});
   write_png(picture("step_00000013.png"), dot);  // not of this training

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -13,15 +14,16 @@
 #include "gen/core/signals.h"
 #include "gen/io/checkpoint.h"
 #include "support/support.h"
+#include "train/sgd.h"
 #include "train/train_session.h"
 
 namespace gen {
 
-// Points (i / 64, 1).
+// Points (i / 64, y).
 class Points final : public Dataset {
  public:
-  explicit Points(int64_t size = 64, std::set<int64_t> bad = {}, BadExampleOptions options = {})
-      : size_(size), bad_(std::move(bad)), options_(options) {
+  explicit Points(int64_t size = 64, std::set<int64_t> bad = {}, BadExampleOptions options = {}, float y = 1)
+      : size_(size), bad_(std::move(bad)), options_(options), y_(y) {
     spec_.kind = DataKind::points;
     spec_.shape = {2};
     spec_.levels = 0;
@@ -30,7 +32,7 @@ class Points final : public Dataset {
   int64_t size() const override { return size_; }
   Example get(int64_t index, HostRng&) const override {
     if (bad_.contains(index)) throw DataError(fmt::format("{}.png: truncated", index));
-    return {torch::tensor({static_cast<float>(index) / 64, 1.0F}), -1, ""};
+    return {torch::tensor({static_cast<float>(index) / 64, y_}), -1, ""};
   }
   BadExampleOptions bad_examples() const override { return options_; }
 
@@ -38,6 +40,7 @@ class Points final : public Dataset {
   int64_t size_;
   std::set<int64_t> bad_;
   BadExampleOptions options_;
+  float y_;
   DataSpec spec_;
 };
 
@@ -51,11 +54,13 @@ struct LineModel final : Model {
   std::vector<int64_t> seen, poison;
   int64_t stop_at = -1;
   double validation_rises_by = 0;
+  std::function<void(int64_t)> at_step;
 
   torch::nn::Module& module() override { return *net; }
   LossTerms loss(const Batch& batch, const StepContext& context) override {
     if (context.training) seen.push_back(batch.indices.front());
     if (context.training && context.step == stop_at) signals::request_stop();
+    if (context.training && at_step) at_step(context.step);
     const auto target = 2 * batch.x.slice(1, 0, 1) + 0.01 * context.rng.normal({batch.size(), 1});
     auto total = (net->line(batch.x) - target).square().mean();
     const auto poisoned = [&](int64_t index) { return std::ranges::find(poison, index) != poison.end(); };
@@ -91,20 +96,21 @@ class Trainer : public ::testing::Test {
   TrainResult run(std::vector<int64_t> poison = {}, RunMode mode = RunMode::create) {
     torch::manual_seed(1);
     Session session;
-    session.data = std::make_shared<Points>(num_examples, bad, bad_options);
+    session.data = std::make_shared<Points>(num_examples, bad, bad_options, y);
     if (with_validation) session.validation = std::make_shared<Points>(8, bad_validation, bad_options);
     auto owned = std::make_unique<LineModel>();
     model = owned.get();
     model->poison = std::move(poison);
     model->stop_at = stop_at;
     model->validation_rises_by = validation_rises_by;
+    model->at_step = at_step;
     session.model = std::move(owned);
     session.optimizer =
         optimizers().make(experiment.train.optimizer, parameter_groups(session.model->module()));
     session.schedule = lr_schedules().make(experiment.train.lr_schedule);
     if (experiment.train.ema.enabled()) session.ema.emplace(session.model->module(), experiment.train.ema, 4);
-    const RunDir folder = RunDir::open_for_training(temp / "run", mode);
-    const TrainResult result = train_session(experiment, folder, session);
+    const RunDir folder = RunDir::open_for_training(temp / name, mode);
+    const TrainResult result = train_session(experiment, folder, session, warm);
     seen = model->seen;
     weights.clear();
     for (const auto& item : session.model->module().named_parameters())
@@ -131,6 +137,10 @@ class Trainer : public ::testing::Test {
   BadExampleOptions bad_options;
   int64_t stop_at = -1;
   double validation_rises_by = 0;
+  float y = 1;
+  std::string name = "run";
+  WarmStart warm;
+  std::function<void(int64_t)> at_step;
   LineModel* model = nullptr;
   std::vector<int64_t> seen;
   TensorMap weights;

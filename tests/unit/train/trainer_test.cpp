@@ -89,40 +89,6 @@ TEST_F(Trainer, StopsAfterACheckpointAndResumesBitForBit) {
   EXPECT_EQ(metrics(), expected_metrics);
 }
 
-TEST_F(Trainer, ResumeRefusesAnotherModelNamingThePointer) {
-  run();
-  experiment.train.batch_size = 5;
-  try {
-    run({}, RunMode::resume);
-    FAIL() << "another batch size was accepted";
-  } catch (const ConfigError& e) {
-    EXPECT_NE(std::string(e.what()).find("/train/batch_size: the run has 4, the config now says 5"),
-              std::string::npos)
-        << e.what();
-  }
-}
-
-TEST_F(Trainer, ResumeMayTrainLonger) {
-  run();
-  experiment.train.steps = 10;
-  EXPECT_EQ(run({}, RunMode::resume).step, 10);
-  EXPECT_EQ(seen, (std::vector<int64_t>{32, 36}));
-}
-
-TEST_F(Trainer, ResumeSaysThatTheDataHaveGrown) {
-  run();
-  experiment.train.steps = 9;
-  testing::internal::CaptureStderr();
-  run({}, RunMode::resume);
-  EXPECT_EQ(testing::internal::GetCapturedStderr().find("training examples and"), std::string::npos);
-  num_examples = 72;
-  experiment.train.steps = 10;
-  testing::internal::CaptureStderr();
-  run({}, RunMode::resume);
-  const auto said = testing::internal::GetCapturedStderr();
-  EXPECT_NE(said.find("began with 64 training examples and there are 72 now"), std::string::npos) << said;
-}
-
 TEST_F(Trainer, EarlyStopKeepsTheBestCheckpoint) {
   with_validation = true;
   validation_rises_by = 100;

@@ -1,0 +1,188 @@
+// What a run goes on from, and what it begins at.
+#include <gtest/gtest.h>
+
+#include "gen/core/error.h"
+#include "gen/io/safetensors.h"
+#include "trainer_case.h"
+
+namespace gen {
+namespace {
+
+TEST_F(Trainer, ResumeRefusesAnotherModelNamingThePointer) {
+  run();
+  experiment.train.batch_size = 5;
+  try {
+    run({}, RunMode::resume);
+    FAIL() << "another batch size was accepted";
+  } catch (const ConfigError& e) {
+    EXPECT_NE(std::string(e.what()).find("/train/batch_size: the run has 4, the config now says 5"),
+              std::string::npos)
+        << e.what();
+  }
+}
+
+TEST_F(Trainer, ResumeMayTrainLonger) {
+  run();
+  experiment.train.steps = 10;
+  EXPECT_EQ(run({}, RunMode::resume).step, 10);
+  EXPECT_EQ(seen, (std::vector<int64_t>{32, 36}));
+}
+
+TEST_F(Trainer, ResumeSaysThatTheDataHaveGrown) {
+  run();
+  experiment.train.steps = 9;
+  testing::internal::CaptureStderr();
+  run({}, RunMode::resume);
+  EXPECT_EQ(testing::internal::GetCapturedStderr().find("training examples and"), std::string::npos);
+  num_examples = 72;
+  experiment.train.steps = 10;
+  testing::internal::CaptureStderr();
+  run({}, RunMode::resume);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("began with 64 training examples and there are 72 now"), std::string::npos) << said;
+}
+
+// What a run that must be refused says; "" where it is not.
+template <class Thrown = ConfigError, class Work>
+std::string said_by(Work work) {
+  try {
+    work();
+  } catch (const Thrown& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST_F(Trainer, ResumeRefusesOtherDataOfTheSameSize) {
+  run();
+  y = 2;
+  experiment.train.steps = 9;
+  const auto says = said_by([&] { run({}, RunMode::resume); });
+  EXPECT_NE(says.find("as many examples of the same kind, but not the same ones"), std::string::npos) << says;
+  EXPECT_NE(says.find("--init-from"), std::string::npos) << says;
+  EXPECT_EQ(test::read_text(temp / "run/STATUS"), "done\n");
+}
+
+TEST_F(Trainer, AnEditedConfigIsToldAndRefusedWhereItMattersToTheRun) {
+  run();
+  const auto edit = [&](const std::string& pointer, const Json& value) {
+    Json config = read_json(temp / "run/config.json");
+    config[Json::json_pointer(pointer)] = value;
+    write_json(temp / "run/config.json", config);
+  };
+  edit("/sample/count", 3);
+  testing::internal::CaptureStderr();
+  run({}, RunMode::resume);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("/sample/count: the run has 64, the file now says 3"),
+            std::string::npos);
+  edit("/seed", 7);
+  experiment.seed = 7;
+  const auto says = said_by([&] { run({}, RunMode::resume); });
+  EXPECT_NE(says.find("/seed: the run has 0, the file now says 7"), std::string::npos) << says;
+}
+
+TEST_F(Trainer, ACheckpointOfAnotherRunIsRefused) {
+  run();
+  name = "other";
+  experiment.seed = 1;
+  run();
+  std::filesystem::remove_all(temp / "run/checkpoints/step_00000008");
+  std::filesystem::copy(temp / "other/checkpoints/step_00000008", temp / "run/checkpoints/step_00000008");
+  name = "run";
+  experiment.seed = 0;
+  const auto says = said_by<DataError>([&] { run({}, RunMode::resume); });
+  EXPECT_NE(says.find("not a checkpoint of this run"), std::string::npos) << says;
+}
+
+TEST_F(Trainer, WholeCheckpointsStayWhereTheNewestAreDamaged) {
+  experiment.train.checkpoint_every = 2;
+  experiment.train.keep_last = 4;
+  run();
+  for (const char* step : {"6", "8"}) {
+    const auto file = temp / (std::string("run/checkpoints/step_0000000") + step + "/model.safetensors");
+    auto bytes = test::read_text(file);
+    bytes.back() ^= 1;
+    test::write_text(file, bytes);
+  }
+  // Goes on from step 4 and is stopped before the damaged ones are overtaken.
+  experiment.train.keep_last = 2;
+  experiment.train.checkpoint_every = 1;
+  stop_at = 4;
+  EXPECT_EQ(run({}, RunMode::resume).step, 5);
+  EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{8, 6, 5, 4}));
+  signals::reset();
+  stop_at = -1;
+  EXPECT_EQ(run({}, RunMode::resume).step, 8);
+  EXPECT_EQ(seen.size(), 3U);
+  EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{8, 7}));
+}
+
+TEST_F(Trainer, AResumeThatLostItsCheckpointsIsRefusedAndCutsNothing) {
+  run();
+  const auto before = metrics();
+  std::filesystem::remove(temp / "run/checkpoints/step_00000008/optimizer.safetensors");
+  experiment.train.steps = 9;
+  auto says = said_by<DataError>([&] { run({}, RunMode::resume); });
+  EXPECT_NE(says.find("step 8: optimizer.safetensors is missing"), std::string::npos) << says;
+  EXPECT_NE(says.find("--init-from"), std::string::npos) << says;
+  std::filesystem::rename(temp / "run/checkpoints", temp / "away");
+  says = said_by<DataError>([&] { run({}, RunMode::resume); });
+  EXPECT_NE(says.find("the run made checkpoints up to step 8"), std::string::npos) << says;
+  EXPECT_EQ(metrics(), before);
+  EXPECT_EQ(test::read_text(temp / "run/STATUS"), "done\n");
+  EXPECT_EQ(read_json(temp / "run/run.json")["starts"].size(), 1U);
+}
+
+TEST_F(Trainer, AFolderMovedAwayStopsTheRunAndWhatIsInMemoryGoesOn) {
+  experiment.train.checkpoint_every = 2;
+  run();
+  const auto expected = weights;
+  name = "moved";
+  at_step = [&](int64_t step) {
+    if (step == 5) std::filesystem::rename(temp / "moved", temp / "gone");
+  };
+  const auto says = said_by<IoError>([&] { run(); });
+  EXPECT_NE(says.find("moved to " + (temp / "gone").string()), std::string::npos) << says;
+  EXPECT_NE(says.find("gen train --run-dir " + (temp / "moved-rescued").string() + " --resume"),
+            std::string::npos)
+      << says;
+  EXPECT_FALSE(std::filesystem::exists(temp / "moved"));
+  at_step = {};
+  name = "moved-rescued";
+  EXPECT_EQ(run({}, RunMode::resume).step, 8);
+  EXPECT_EQ(seen.size(), 2U);
+  for (const auto& [key, tensor] : expected) EXPECT_TRUE(torch::equal(tensor, weights.at(key))) << key;
+}
+
+TEST_F(Trainer, BeginsAtTheWeightsOfAnotherRun) {
+  experiment.train.ema.decay = 0.5;
+  run();
+  const auto averaged = load_checkpoint_tensors(list_checkpoints(temp / "run/checkpoints").front(), "ema");
+  name = "tuned";
+  warm.source = temp / "run";
+  experiment.train.optimizer = make_component("sgd", SgdOptions{.lr = 1e-30});
+  experiment.train.batch_size = 2;
+  experiment.train.steps = 1;
+  run();
+  for (const auto& [key, tensor] : averaged) EXPECT_TRUE(torch::equal(tensor, weights.at(key))) << key;
+  const Json origin = read_json(temp / "tuned/run.json")["init_from"];
+  EXPECT_EQ(origin["source"], (temp / "run").string());
+  EXPECT_EQ(origin["step"], 8);
+  EXPECT_EQ(origin["weights"], "ema");
+  EXPECT_EQ(origin["config_hash"], read_json(temp / "run/run.json")["config_hash"]);
+  EXPECT_EQ(checkpoint_steps().size(), 1U);
+  EXPECT_TRUE(std::filesystem::exists(temp / "tuned/checkpoints/step_00000000"))
+      << "a resume needs no source";
+}
+
+TEST_F(Trainer, WeightsOfAnotherModelAreRefusedAllAtOnce) {
+  write_safetensors(temp / "w.safetensors",
+                    {{"line.weight", torch::zeros({1, 3})}, {"other", torch::zeros({2})}}, {});
+  warm.source = temp / "w.safetensors";
+  const auto says = said_by<DataError>([&] { run(); });
+  for (const char* part : {"line.bias", "other", "line.weight: expected shape [1, 2], got [1, 3]"})
+    EXPECT_NE(says.find(part), std::string::npos) << part << says;
+}
+
+}  // namespace
+}  // namespace gen
