@@ -8,6 +8,7 @@
 #include "cli/results.h"
 #include "cli/verb.h"
 #include "gen/core/memory.h"
+#include "gen/core/parallel.h"
 #include "gen/core/signals.h"
 #include "gen/core/standard_streams.h"
 
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
   gen::fill_standard_streams();
   gen::signals::install();
   gen::keep_freed_memory();
+  gen::use_threads();
   ExitCode code = ExitCode::failure;
   try {
     code = gen::cli::run(argc, argv);

@@ -3,14 +3,21 @@
 #include "gen/core/parallel.h"
 
 #include <ATen/Parallel.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <latch>
+#include <vector>
 
 extern "C" {
 void GOMP_parallel(void (*function)(void*), void* data, unsigned num_threads, unsigned flags);
 int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+int omp_get_max_threads(void);
+void omp_set_num_threads(int count);
+void omp_set_dynamic(int on);
 }
 
 namespace gen {
@@ -23,16 +30,43 @@ struct Region {
   std::exception_ptr error;
 };
 
-void run_piece(void* data) {
+// OpenMP may send fewer threads than were asked for, so each takes every n-th piece of the n that came. A piece stays
+// with its thread from call to call, and so do the data in that thread's cache.
+void run_pieces(void* data) {
   auto& region = *static_cast<Region*>(data);
-  const int64_t first = region.begin + omp_get_thread_num() * region.piece;
-  const int64_t last = std::min(region.end, first + region.piece);
-  if (first >= last) return;
-  try {
-    (*region.body)(first, last);
-  } catch (...) {
-    if (!region.failed.test_and_set()) region.error = std::current_exception();
+  const int64_t stride = omp_get_num_threads() * region.piece;
+  for (int64_t first = region.begin + omp_get_thread_num() * region.piece; first < region.end;
+       first += stride) {
+    try {
+      (*region.body)(first, std::min(region.end, first + region.piece));
+    } catch (...) {
+      if (!region.failed.test_and_set()) region.error = std::current_exception();
+    }
   }
+}
+
+// How many of `wanted` threads can exist at once: libgomp ends the process where the system refuses it one.
+int threads_that_start(int wanted) {
+  std::vector<pthread_t> threads;
+  std::latch go(1);
+  const auto wait = [](void* latch) -> void* {
+    static_cast<std::latch*>(latch)->wait();
+    return nullptr;
+  };
+  for (pthread_t thread{}; static_cast<int>(threads.size()) + 1 < wanted; threads.push_back(thread))
+    if (pthread_create(&thread, nullptr, wait, &go) != 0) break;
+  go.count_down();
+  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  return static_cast<int>(threads.size()) + 1;
+}
+
+int threads_that_come(int wanted) {
+  std::atomic<int> come{1};
+  const auto note = [](void* data) {
+    if (omp_get_thread_num() == 0) static_cast<std::atomic<int>*>(data)->store(omp_get_num_threads());
+  };
+  GOMP_parallel(note, &come, static_cast<unsigned>(wanted), 0);
+  return come.load();
 }
 
 }  // namespace
@@ -40,12 +74,30 @@ void run_piece(void* data) {
 void parallel_for(int64_t begin, int64_t end, int64_t grain,
                   const std::function<void(int64_t, int64_t)>& body) {
   if (begin >= end) return;
-  const int64_t pieces =
-      std::min<int64_t>(at::get_num_threads(), (end - begin + grain - 1) / std::max<int64_t>(1, grain));
+  const int64_t threads = at::get_num_threads();
+  const int64_t piece = std::max(grain, (end - begin + threads - 1) / threads);
+  const int64_t pieces = (end - begin + piece - 1) / piece;
   if (pieces <= 1 || at::in_parallel_region()) return body(begin, end);
-  Region region{begin, end, (end - begin + pieces - 1) / pieces, &body, {}, {}};
-  GOMP_parallel(run_piece, &region, static_cast<unsigned>(pieces), 0);
+  Region region{begin, end, piece, &body, {}, {}};
+  GOMP_parallel(run_pieces, &region, static_cast<unsigned>(pieces), 0);
   if (region.error) std::rethrow_exception(region.error);
 }
+
+int use_threads(int wanted) {
+  if (wanted <= 0) wanted = at::get_num_threads();
+  const int given = threads_that_come(threads_that_start(wanted));
+  // With OMP_DYNAMIC the load of the machine would decide anew at every region.
+  omp_set_dynamic(0);
+  if (given != at::get_num_threads()) at::set_num_threads(given);
+  return given;
+}
+
+OneThreadScope::OneThreadScope() {
+  at::internal::lazy_init_num_threads();  // else torch sets the number of a thread that is new to it later
+  before_ = omp_get_max_threads();
+  omp_set_num_threads(1);
+}
+
+OneThreadScope::~OneThreadScope() { omp_set_num_threads(before_); }
 
 }  // namespace gen

@@ -5,11 +5,13 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "data/collate.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
+#include "gen/core/log.h"
 
 namespace gen {
 namespace {
@@ -133,7 +135,11 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
   state_->ring.resize(static_cast<size_t>(options.prefetch));
   try {
     for (int64_t i = 0; i < options.workers; ++i) state_->threads.emplace_back([this] { state_->work(); });
-  } catch (...) {  // no more threads to be had: those started must not outlive the state
+  } catch (const std::system_error&) {  // a limit on threads: any number of workers gives the same batches
+    log::warning("{} of {} data workers started: the system gives no more threads", state_->threads.size(),
+                 options.workers);
+    if (state_->threads.empty()) state_->options.workers = 0;
+  } catch (...) {  // those started must not outlive the state
     state_->stop();
     throw;
   }

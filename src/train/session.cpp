@@ -1,6 +1,8 @@
 #include "train/session.h"
 
 #include "gen/core/device.h"
+#include "gen/core/log.h"
+#include "gen/core/parallel.h"
 #include "gen/core/rng.h"
 #include "gen/metrics/metric.h"
 #include "gen/nn/network.h"
@@ -12,13 +14,22 @@ std::shared_ptr<const Dataset> open_split(const Component& data, Split split) {
   return datasets().make(data, split);
 }
 
+void limit_threads(int wanted) {
+  const int given = use_threads(wanted);
+  if (given < wanted)
+    log::warning(
+        "train.threads: {} are asked for and the system gives {} (OMP_THREAD_LIMIT, a container's limit?); "
+        "results stay the same",
+        wanted, given);
+}
+
 }  // namespace
 
 Session::Session(const ExperimentOptions& experiment)
     : device(resolve_device(experiment.device)), scaler(experiment.train.precision == Precision::fp16) {
   const TrainOptions& options = experiment.train;
   check_precision(options.precision, device);
-  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  if (options.threads > 0) limit_threads(static_cast<int>(options.threads));
   data = open_split(experiment.data, Split::train);
   validation = open_split(experiment.data, Split::validation);
   if (validation->size() == 0) validation = nullptr;
