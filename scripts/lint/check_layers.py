@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_LINES = 400
 HEAVY = ("spdlog/", "CLI/", "nlohmann/json.hpp", "torch/torch.h", "torch/all.h", "png.h", "jpeglib.h")
 # Contracts whose types are LibTorch modules.
-TORCH_ALLOWED = {"nn/network.h", "models/model.h", "train/optimizer.h"}
+TORCH_ALLOWED = {"nn/network.h", "nn/row_wise_layers.h", "models/model.h", "train/optimizer.h"}
 # Library -> where it may be included.
 CONFINED = {
     "spdlog/": "src/core/log_sink.cpp",

@@ -85,8 +85,8 @@ at::Tensor Conv2d::forward(const at::Tensor& x, const at::Tensor& skip) const {
   const int64_t first = x.size(1);
   if (packed_weight_.defined())
     return convolve_packed(x, 0, packed_bias_).add_(convolve_packed(skip, first, {}));
-  auto y = row_wise::conv2d(x, weight.slice(1, 0, first), bias, options_.stride, options_.padding);
-  return y.add_(row_wise::conv2d(skip, weight.slice(1, first), {}, options_.stride, options_.padding));
+  return row_wise::conv2d(x, weight.slice(1, 0, first), bias, options_.stride, options_.padding) +
+         row_wise::conv2d(skip, weight.slice(1, first), {}, options_.stride, options_.padding);
 }
 
 at::Tensor Conv2d::convolve_packed(const at::Tensor& x, int64_t first_channel,

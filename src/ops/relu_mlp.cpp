@@ -42,25 +42,25 @@ at::Tensor composed(const at::Tensor& x, at::TensorList weights, at::TensorList 
 using ops::cpu::PackedRight;
 using ops::cpu::RightMatrix;
 
-// h = h + bias in every row, and relu of that where it is asked for.
+// h = h + bias in every row, and relu of that where it is asked for. A NaN is not <= 0: it stays, as in torch's.
 void add_bias(float* h, const float* bias, int64_t rows, int64_t columns, bool relu) {
   constexpr int64_t kWorthAThread = 1 << 14;
   parallel_for(0, rows, std::max<int64_t>(1, kWorthAThread / columns), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       float* __restrict row = h + r * columns;
       if (relu)
-        for (int64_t c = 0; c < columns; ++c) row[c] = row[c] + bias[c] > 0 ? row[c] + bias[c] : 0.0F;
+        for (int64_t c = 0; c < columns; ++c) row[c] = row[c] + bias[c] <= 0 ? 0.0F : row[c] + bias[c];
       else
         for (int64_t c = 0; c < columns; ++c) row[c] += bias[c];
     }
   });
 }
 
-// g = 0 where the ReLU's output h was 0.
+// g = 0 where the ReLU's output h was 0; a NaN lets it pass, as in torch's.
 void relu_gradient(float* __restrict g, const float* __restrict h, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     const float passed = g[i];  // read in any case, so that the loop becomes vector code
-    g[i] = h[i] > 0 ? passed : 0.0F;
+    g[i] = h[i] <= 0 ? 0.0F : passed;
   }
 }
 
@@ -93,12 +93,14 @@ float* data(const at::Tensor& x) { return x.data_ptr<float>(); }
 // is worth splitting and every piece would hold weight gradients of its own. The split depends on the shapes alone, so
 // results do not depend on the number of threads.
 struct Pieces {
-  static constexpr int64_t kMinRows = 64, kMost = 4, kWide = int64_t{1} << 17;
+  static constexpr int64_t kMinRows = 64, kFew = 4, kManyRows = 1024, kMost = 16, kWide = int64_t{1} << 17;
   int64_t rows, count, size;
   Pieces(const at::Tensor& x, at::TensorList weights) : rows(x.size(0)) {
     int64_t parameters = 0;
     for (const auto& w : weights) parameters += w.numel();
-    count = parameters > kWide ? 1 : std::clamp<int64_t>(rows / kMinRows, 1, kMost);
+    count = parameters > kWide
+                ? 1
+                : std::max(std::clamp<int64_t>(rows / kMinRows, 1, kFew), std::min(rows / kManyRows, kMost));
     size = (rows + count - 1) / count;
   }
   // body(piece, first row, number of rows)

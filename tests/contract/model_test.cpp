@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "gen/config/load.h"
 #include "gen/diffusion/sampler.h"
@@ -304,6 +305,32 @@ TEST_P(ModelContract, SamplesAreTheSameBitsForEveryBatchSize) {
       EXPECT_TRUE(at::equal(x, samples[64]))
           << dtype << ": in batches of " << size << " up to " << test::max_abs_diff(x, samples[64]) << " off";
   }
+}
+
+TEST_P(ModelContract, TrainsToTheSameBitsOnAnyNumberOfThreads) {
+  const int before = at::get_num_threads();
+  const auto trained = [&](int threads) {
+    at::set_num_threads(threads);
+    const auto model = build(c());
+    auto batch = make_batch(c().data);
+    // More elements than LibTorch leaves to one thread.
+    batch.x = at::cat(std::vector<at::Tensor>(4, batch.x));
+    if (batch.label.defined()) batch.label = at::cat(std::vector<at::Tensor>(4, batch.label));
+    batch.indices.resize(static_cast<size_t>(batch.x.size(0)));
+    std::iota(batch.indices.begin(), batch.indices.end(), int64_t{0});
+    model->initialize(batch);
+    fit(*model, batch, c(), 2);
+    std::vector<at::Tensor> weights;
+    for (const auto& [name, tensor] : state_of(model->module())) weights.push_back(tensor.clone());
+    return weights;
+  };
+  const auto expected = trained(1);
+  for (const int threads : {2, 3}) {
+    const auto weights = trained(threads);
+    for (size_t i = 0; i < weights.size(); ++i)
+      EXPECT_TRUE(at::equal(weights[i], expected[i])) << threads << " threads, tensor " << i;
+  }
+  at::set_num_threads(before);
 }
 
 TEST_P(ModelContract, CapabilitiesAnswerForEachExample) {

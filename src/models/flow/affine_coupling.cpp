@@ -1,12 +1,12 @@
 #include "models/flow/affine_coupling.h"
 
+#include "gen/nn/row_wise.h"
+
 namespace gen::flow {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-at::Tensor sum_per_example(const at::Tensor& x) { return x.flatten(1).sum(1); }
 
 // The map and its log-determinant as one node: composed of single operations it would keep twice the memory
 // and cost a dozen graph nodes for a few hundred numbers.
@@ -17,7 +17,7 @@ struct AffineMap : torch::autograd::Function<AffineMap> {
     const int64_t c = x.size(1);
     const auto tanh_a = at::tanh(parameters.narrow(1, 0, c));
     const auto s = tanh_a * scale;
-    const auto log_det = sum_per_example(s);
+    const auto log_det = row_wise::sum_of_each(s);
     const auto exp_s = at::exp(s);
     const auto z = at::addcmul(parameters.narrow(1, c, c), x, exp_s);
     context->save_for_backward({x, tanh_a, exp_s, scale});
@@ -33,7 +33,9 @@ struct AffineMap : torch::autograd::Function<AffineMap> {
     per_example[0] = x.size(0);
     const auto grad_s =
         at::addcmul(grad_log_det.view(per_example), grad_x, x);  // dz/ds = x exp(s), dlog_det/ds = 1
-    const auto grad_scale = (grad_s * tanh_a).sum_to_size(scale.sizes());
+    // Example by example, since LibTorch gives the sum to a single number to several threads.
+    const auto grad_scale =
+        (grad_s * tanh_a).sum_to_size(row_wise::one_for_each(scale, x).sizes()).sum_to_size(scale.sizes());
     const auto grad_a = grad_s * scale * (1 - tanh_a * tanh_a);
     return {grad_x, at::cat({grad_a, grad_z}, 1), grad_scale};
   }
@@ -57,7 +59,7 @@ Mapped AffineCoupling::transform(const at::Tensor& changed, const at::Tensor& pa
 Mapped AffineCoupling::inverse_transform(const at::Tensor& changed, const at::Tensor& parameters) {
   const auto halves = parameters.to(changed.scalar_type()).chunk(2, 1);  // a, t
   const auto s = at::tanh(halves[0]) * scale_;
-  return {(changed - halves[1]) * at::exp(-s), -sum_per_example(s)};
+  return {(changed - halves[1]) * at::exp(-s), -row_wise::sum_of_each(s)};
 }
 
 }  // namespace gen::flow

@@ -3,13 +3,16 @@
 #include <cmath>
 #include <numbers>
 
+#include "gen/nn/row_wise.h"
+
 namespace gen::flow {
 
 at::Tensor log_prob(PriorKind prior, const at::Tensor& z) {
   const auto flat = z.flatten(1);
-  if (prior == PriorKind::logistic) return -(at::softplus(flat) + at::softplus(-flat)).sum(1);
+  if (prior == PriorKind::logistic)
+    return -row_wise::sum_of_each(row_wise::softplus(flat) + row_wise::softplus(-flat));
   const double log_normalizer = 0.5 * std::log(2.0 * std::numbers::pi) * static_cast<double>(flat.size(1));
-  return flat.square().sum(1) * -0.5 - log_normalizer;
+  return row_wise::sum_of_each(flat.square()) * -0.5 - log_normalizer;
 }
 
 at::Tensor draw(PriorKind prior, const Shape& shape, SampleRng& rng, double temperature) {

@@ -1,19 +1,10 @@
 #include "gen/config/options.h"
 #include "gen/core/error.h"
-#include "gen/nn/row_wise.h"
+#include "gen/nn/row_wise_layers.h"
 #include "models/flow/conditioner.h"
 
 namespace gen::flow {
 namespace {
-
-/// torch's layer, whose examples do not depend on the batch while no gradient is recorded.
-struct RowWiseConv2dImpl : torch::nn::Conv2dImpl {
-  using torch::nn::Conv2dImpl::Conv2dImpl;
-  at::Tensor forward(const at::Tensor& x) {
-    return row_wise::conv2d(x, weight, bias, /*stride=*/1, /*padding=*/weight.size(2) / 2);
-  }
-};
-TORCH_MODULE(RowWiseConv2d);
 
 RowWiseConv2d convolution(int64_t in, int64_t out, int64_t kernel) {
   return RowWiseConv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
@@ -40,7 +31,7 @@ class ResnetConditioner : public Conditioner {
     conv_in_ = register_module("conv_in", convolution(context.input[0], width, 3));
     if (context.context_dim > 0)
       context_in_ = register_module(
-          "context_in", torch::nn::Linear(torch::nn::LinearOptions(context.context_dim, width).bias(false)));
+          "context_in", RowWiseLinear(torch::nn::LinearOptions(context.context_dim, width).bias(false)));
     for (int64_t i = 0; i < options.num_blocks; ++i)
       blocks_.push_back(register_module("block" + std::to_string(i), std::make_shared<ResidualBlock>(width)));
     conv_out_ = register_module("conv_out", convolution(width, context.output_channels, 1));
@@ -57,7 +48,7 @@ class ResnetConditioner : public Conditioner {
 
  private:
   RowWiseConv2d conv_in_{nullptr}, conv_out_{nullptr};
-  torch::nn::Linear context_in_{nullptr};
+  RowWiseLinear context_in_{nullptr};
   std::vector<std::shared_ptr<ResidualBlock>> blocks_;
 };
 

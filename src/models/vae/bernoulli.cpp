@@ -68,7 +68,7 @@ class Bernoulli final : public ObservationModel {
   at::Tensor encoder_input(const at::Tensor& target) const override { return target; }
   at::Tensor log_prob(const at::Tensor& logits, const at::Tensor& target) const override {
     // x log s(l) + (1 - x) log s(-l) = x l - softplus(l), finite for every l.
-    return sum_example(target * logits - at::softplus(logits));
+    return sum_example(target * logits - row_wise::softplus(logits));
   }
   at::Tensor mean(const at::Tensor& logits) const override { return row_wise::sigmoid(logits); }
   at::Tensor initial_output(const at::Tensor& x) const override {

@@ -5,7 +5,7 @@
 #include "gen/config/options.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
-#include "gen/nn/row_wise.h"
+#include "gen/nn/row_wise_layers.h"
 #include "models/vae/activation.h"
 
 namespace gen::vae {
@@ -41,22 +41,6 @@ Layer glorot(Layer layer) {
   torch::nn::init::zeros_(layer->bias);
   return layer;
 }
-
-/// torch's layer, whose rows do not depend on the batch while no gradient is recorded.
-struct RowWiseLinearImpl : torch::nn::LinearImpl {
-  using torch::nn::LinearImpl::LinearImpl;
-  at::Tensor forward(const at::Tensor& x) { return row_wise::linear(x, weight, bias); }
-};
-TORCH_MODULE(RowWiseLinear);
-
-/// torch's layer, whose examples do not depend on the batch while no gradient is recorded.
-struct RowWiseConvTranspose2dImpl : torch::nn::ConvTranspose2dImpl {
-  using torch::nn::ConvTranspose2dImpl::ConvTranspose2dImpl;
-  at::Tensor forward(const at::Tensor& x) {
-    return row_wise::conv_transpose2d(x, weight, bias, kStride, kPadding, *options.output_padding());
-  }
-};
-TORCH_MODULE(RowWiseConvTranspose2d);
 
 RowWiseLinear linear(int64_t inputs, int64_t outputs) { return glorot(RowWiseLinear(inputs, outputs)); }
 
@@ -152,7 +136,7 @@ class ConvCoder final : public Coder {
     for (size_t i = 0; i + 1 < sizes.size(); ++i) {
       const auto conv =
           torch::nn::Conv2dOptions(sizes[i][0], sizes[i + 1][0], kKernel).stride(kStride).padding(kPadding);
-      layers->push_back(glorot(torch::nn::Conv2d(conv)));
+      layers->push_back(glorot(RowWiseConv2d(conv)));
       layers->push_back(make_activation(options.activation));
     }
     layers->push_back(torch::nn::Flatten());

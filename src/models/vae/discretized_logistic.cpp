@@ -4,6 +4,7 @@
 
 #include "gen/config/options.h"
 #include "gen/core/error.h"
+#include "gen/nn/row_wise.h"
 #include "models/vae/observation.h"
 
 namespace gen::vae {
@@ -52,8 +53,8 @@ class DiscretizedLogistic final : public ObservationModel {
     const auto centred = 2 * target - 1 - location(output);
     // With b and a the standardised upper and lower edge of the bin,
     // log(s(b) - s(a)) = log s(b) + log s(-a) + log(1 - e^-(b - a)), exact and finite wherever the bin lies.
-    const auto below_upper = at::log_sigmoid((centred + half_bin_) * inverse_scale);
-    const auto above_lower = at::log_sigmoid(-(centred - half_bin_) * inverse_scale);
+    const auto below_upper = row_wise::log_sigmoid((centred + half_bin_) * inverse_scale);
+    const auto above_lower = row_wise::log_sigmoid(-(centred - half_bin_) * inverse_scale);
     const auto log_width = at::log(-at::expm1(-2 * half_bin_ * inverse_scale));
     const auto first = target.lt(0.5 * half_bin_), last = target.gt(1 - 0.5 * half_bin_);
     return sum_example(below_upper.masked_fill(last, 0) + above_lower.masked_fill(first, 0) +
@@ -76,7 +77,8 @@ class DiscretizedLogistic final : public ObservationModel {
     return scale_ == Scale::per_dimension ? output.chunk(2, channel_dim())[0] : output;
   }
   at::Tensor log_scale(const at::Tensor& output) const {
-    const auto raw = scale_ == Scale::learned ? log_scale_ : output.chunk(2, channel_dim())[1] + log_start_;
+    const auto raw = scale_ == Scale::learned ? for_each_example(log_scale_, output)
+                                              : output.chunk(2, channel_dim())[1] + log_start_;
     return raw.clamp_min(kMinLogScale);
   }
 

@@ -95,7 +95,7 @@ class Gaussian final : public ObservationModel {
   at::Tensor log_stddev(const at::Tensor& output) const {
     switch (variance_) {
       case Variance::learned:
-        return log_stddev_.clamp_min(log_floor_);
+        return for_each_example(log_stddev_, output).clamp_min(log_floor_);
       case Variance::per_dimension:
         return (output.chunk(2, channel_dim())[1] + log_start_).clamp_min(log_floor_);
       case Variance::fixed:

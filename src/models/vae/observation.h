@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "gen/config/component.h"
 #include "gen/core/rng.h"
 #include "gen/data/dataset.h"
+#include "gen/nn/row_wise.h"
 
 namespace gen::vae {
 
@@ -39,7 +41,16 @@ class ObservationModel : public torch::nn::Module {
 
  protected:
   /// Sums all dimensions of one example.
-  at::Tensor sum_example(const at::Tensor& x) const { return x.flatten(-rank_).sum(-1); }
+  at::Tensor sum_example(const at::Tensor& x) const {
+    const auto leading = x.sizes().slice(0, static_cast<size_t>(x.dim() - rank_));
+    return row_wise::sum_of_each(x.flatten(-rank_).flatten(0, -2)).view(leading);
+  }
+  /// A scalar parameter that broadcasts over `output`; its gradient is summed example by example (row_wise.h).
+  at::Tensor for_each_example(const at::Tensor& parameter, const at::Tensor& output) const {
+    auto sizes = output.sizes().vec();
+    std::fill(sizes.end() - rank_, sizes.end(), 1);
+    return parameter.expand(sizes);
+  }
   int64_t channel_dim() const { return -rank_; }
 
  private:

@@ -41,6 +41,99 @@ void expect_same_bits_in_parts(const at::Tensor& x, const Apply& apply, const ch
   }
 }
 
+/// y and the gradients of every input, for each number of threads; the first is that of one thread.
+template <class Apply>
+std::vector<std::vector<at::Tensor>> with_threads(const std::vector<at::Tensor>& inputs, const Apply& apply) {
+  const int before = at::get_num_threads();
+  std::vector<std::vector<at::Tensor>> results;
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    std::vector<at::Tensor> x;
+    for (const auto& each : inputs) x.push_back(each.detach().requires_grad_());
+    const at::Tensor y = apply(x);
+    torch::manual_seed(9);
+    auto result = torch::autograd::grad({y}, x, {torch::randn(y.sizes()).to(y.scalar_type())});
+    result.push_back(y.detach());
+    results.push_back(result);
+  }
+  at::set_num_threads(before);
+  return results;
+}
+
+template <class Apply>
+void expect_same_on_any_threads(const std::vector<at::Tensor>& inputs, const Apply& apply,
+                                const std::string& name) {
+  const auto results = with_threads(inputs, apply);
+  for (size_t n = 1; n < results.size(); ++n)
+    for (size_t i = 0; i < results[n].size(); ++i)
+      EXPECT_TRUE(at::equal(results[n][i], results[0][i]))
+          << name << ": " << n + 1 << " threads, result " << i;
+}
+
+TEST(RowWise, FunctionsTrainToTheSameBitsOnAnyNumberOfThreads) {
+  auto list = cases();
+  list.push_back({"log_sigmoid", row_wise::log_sigmoid, {}});
+  for (const auto& each : list)
+    expect_same_on_any_threads(
+        {rows(at::kFloat, 2333, 31)}, [&](const auto& x) { return each.ours(x[0]); }, each.name);
+  expect_same_on_any_threads(
+      {rows(at::kFloat, 1, 70001)}, [](const auto& x) { return row_wise::sum_of_each(x[0]); }, "sum_of_each");
+  expect_same_on_any_threads(
+      {torch::randn({1, 1, 1}), torch::randn({64, 1, 28, 28})},
+      [](const auto& x) { return x[1] * row_wise::one_for_each(x[0], x[1]); }, "one_for_each");
+}
+
+TEST(RowWise, FunctionsHaveTorchsGradients) {
+  auto list = cases();
+  list.push_back(
+      {"log_sigmoid", row_wise::log_sigmoid, [](const at::Tensor& x) { return at::log_sigmoid(x); }});
+  for (const auto& each : list) {
+    const auto x = rows(at::kFloat, 50, 33).requires_grad_();
+    const auto dy = torch::randn({50, 33});
+    const auto ours = torch::autograd::grad({each.ours(x)}, {x}, {dy})[0],
+               torchs = torch::autograd::grad({each.torchs(x)}, {x}, {dy})[0];
+    EXPECT_TRUE(at::allclose(ours, torchs, 1e-5, 1e-6))
+        << each.name << " " << test::max_abs_diff(ours, torchs);
+  }
+}
+
+struct ConvolutionCase {
+  int64_t batch, in, out, size, kernel, stride;
+  bool transposed = false;
+};
+
+TEST(RowWise, ConvolutionsTrainToTheSameBitsOnAnyNumberOfThreadsAndHaveTorchsGradients) {
+  for (const ConvolutionCase c : {ConvolutionCase{16, 16, 3, 16, 3, 1},
+                                  {16, 3, 16, 16, 3, 1},
+                                  {16, 32, 16, 16, 1, 1},
+                                  {3, 32, 16, 7, 1, 1},
+                                  {2, 8, 8, 5, 3, 1},
+                                  {33, 1, 32, 28, 4, 2},
+                                  {16, 16, 8, 8, 4, 2, true},
+                                  {33, 32, 1, 14, 4, 2, true}}) {
+    const int64_t padding = c.kernel == 1 ? 0 : 1;
+    torch::manual_seed(8);
+    const auto channels = c.transposed ? std::pair{c.in, c.out} : std::pair{c.out, c.in};
+    const std::vector<at::Tensor> inputs{
+        torch::randn({c.batch, c.in, c.size, c.size}).contiguous(at::MemoryFormat::ChannelsLast),
+        torch::randn({channels.first, channels.second, c.kernel, c.kernel}), torch::randn({c.out})};
+    const auto name =
+        std::to_string(c.in) + " to " + std::to_string(c.out) + " by " + std::to_string(c.kernel);
+    const auto ours = [&](const auto& x) {
+      return c.transposed ? row_wise::conv_transpose2d(x[0], x[1], x[2], c.stride, padding, {0, 0})
+                          : row_wise::conv2d(x[0], x[1], x[2], c.stride, padding);
+    };
+    const auto torchs = [&](const auto& x) {
+      return c.transposed ? at::conv_transpose2d(x[0], x[1], x[2], c.stride, padding)
+                          : at::conv2d(x[0], x[1], x[2], c.stride, padding);
+    };
+    expect_same_on_any_threads(inputs, ours, name);
+    const auto got = with_threads(inputs, ours)[0], expected = with_threads(inputs, torchs)[0];
+    for (size_t i = 0; i < got.size(); ++i)
+      EXPECT_LT(test::relative_error(got[i], expected[i]), 1e-5) << name << ", result " << i;
+  }
+}
+
 TEST(RowWise, FunctionsAgreeWithTorchsAndEndSmoothly) {
   const torch::NoGradGuard no_grad;
   auto x = rows(at::kFloat, 50, 33);
