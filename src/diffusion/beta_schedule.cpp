@@ -34,8 +34,11 @@ class BetaSchedule final : public NoiseSchedule {
     const auto below = static_cast<size_t>(t);
     const double fraction = t - static_cast<double>(below);
     if (fraction == 0) return alphas_cumprod_[below];
-    return 1 /
-           (1 + std::exp(std::lerp(log_noise_to_signal(below), log_noise_to_signal(below + 1), fraction)));
+    const double from = log_noise_to_signal(below), to = log_noise_to_signal(below + 1);
+    // A line that ends at infinity is there all along.
+    if (std::isinf(from)) return alphas_cumprod_[below];
+    if (std::isinf(to)) return alphas_cumprod_[below + 1];
+    return 1 / (1 + std::exp(std::lerp(from, to, fraction)));
   }
 
   std::vector<double> alphas_cumprod_;
@@ -73,8 +76,8 @@ void CosineScheduleOptions::visit(OptionVisitor& v) {
 
 std::unique_ptr<NoiseSchedule> make_beta_schedule(const at::Tensor& betas) {
   GEN_CHECK(betas.dim() == 1 && betas.numel() > 0, "betas have the shape {}", betas.sizes());
-  GEN_CHECK(betas.min().item<double>() > 0 && betas.max().item<double>() < 1, "a beta is outside (0, 1)");
-  const auto product = (1 - betas.to(at::kFloat)).cumprod(0).to(at::kDouble).contiguous();  // [T]
+  GEN_CHECK(betas.min().item<double>() >= 0 && betas.max().item<double>() <= 1, "a beta is outside [0, 1]");
+  const auto product = (1 - betas.to(at::kFloat).to(at::kDouble)).cumprod(0).contiguous();  // [T]
   const double* values = product.data_ptr<double>();
   return std::make_unique<BetaSchedule>(std::vector<double>(values, values + product.numel()));
 }

@@ -38,8 +38,9 @@ std::unique_ptr<NoiseSchedule> make_linear_schedule(const LinearScheduleOptions&
 std::unique_ptr<NoiseSchedule> make_scaled_linear_schedule(const ScaledLinearScheduleOptions& options);
 std::unique_ptr<NoiseSchedule> make_cosine_schedule(const CosineScheduleOptions& options);
 
-/// alpha^2 = cumprod(1 - beta), sigma^2 = 1 - alpha^2 for betas [T], each in (0, 1). The product is float32,
-/// as the ecosystem's weights were trained and sampled with; all else is double.
+/// alpha^2 = cumprod(1 - beta), sigma^2 = 1 - alpha^2 for betas [T], each in [0, 1]. The betas are rounded to float32,
+/// as the ecosystem's are; their product is double: in float32 a strong noise would end at an alpha of 0 early, a weak
+/// one begin at a sigma of 0. Both may be 0 where the betas say so.
 std::unique_ptr<NoiseSchedule> make_beta_schedule(const at::Tensor& betas);
 
 }  // namespace gen

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "diffusion/step_beta.h"
+
 namespace gen {
 namespace {
 
@@ -26,11 +28,13 @@ class DdimSampler final : public Sampler {
                    sigma_prev = std::sqrt(1 - alpha_bar_prev);
       auto x0 = denoise(x, t);
       if (options_.use_clipped_model_output) x0 = clipped(x0, bound);
-      const auto e = x.sub(x0, alpha).div_(sigma);
+      // Without noise x is x0 already, and so it stays.
+      const auto e = sigma > 0 ? x.sub(x0, alpha).div_(sigma) : at::zeros_like(x);
       x0 = clipped(x0, bound);
       // Song et al. 2021, eq. 16, then eq. 12: x0, the direction to x_t, and noise.
       const double s =
-          options_.eta * sigma_prev / sigma * std::sqrt(std::max(0.0, 1 - alpha * alpha / alpha_bar_prev));
+          sigma > 0 ? options_.eta * sigma_prev / sigma * std::sqrt(step_beta(alpha * alpha, alpha_bar_prev))
+                    : 0;
       x = (x0 * std::sqrt(alpha_bar_prev)).add_(e, std::sqrt(std::max(0.0, sigma_prev * sigma_prev - s * s)));
       if (s > 0) x.add_(noise(x), s);
       if (progress) progress(static_cast<int64_t>(i) + 1, options_.steps);

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "diffusion/step_beta.h"
+
 namespace gen {
 namespace {
 
@@ -26,20 +28,12 @@ class DdpmSampler final : public Sampler {
     for (size_t i = 0; i < times.size(); ++i) {
       const bool last = i + 1 == times.size();
       const double t = times[i];
-      // alpha_bar of Ho et al. is alpha^2 here; alpha_t and beta_t are those of the step from t to the next
-      // time.
       const double alpha_bar = squared(schedule.alpha(t));
       const double alpha_bar_prev = last ? 1 : squared(schedule.alpha(times[i + 1]));
-      const double alpha_t = alpha_bar / alpha_bar_prev, beta_t = 1 - alpha_t;
+      const Posterior q = posterior(alpha_bar, alpha_bar_prev);
       const auto x0 = clipped(denoise(x, t), bound);
-      // Ho et al. 2020, eq. 7: the mean of q(x_{t-1} | x_t, x_0).
-      x = (x0 * (std::sqrt(alpha_bar_prev) * beta_t / (1 - alpha_bar)))
-              .add_(x, std::sqrt(alpha_t) * (1 - alpha_bar_prev) / (1 - alpha_bar));
-      if (!last) {
-        const bool small = options_.variance_type == VarianceType::fixed_small;
-        const double variance = small ? beta_t * (1 - alpha_bar_prev) / (1 - alpha_bar) : beta_t;
-        x.add_(noise(x), std::sqrt(variance));
-      }
+      x = (x0 * q.of_x0).add_(x, q.of_x);
+      if (!last && q.variance > 0) x.add_(noise(x), std::sqrt(q.variance));
       if (progress) progress(static_cast<int64_t>(i) + 1, static_cast<int64_t>(times.size()));
     }
     return x;
@@ -47,6 +41,20 @@ class DdpmSampler final : public Sampler {
 
  private:
   static double squared(double value) { return value * value; }
+
+  /// q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eq. 7) with the variance that was chosen; alpha_bar of Ho et al. is alpha^2
+  /// here, and beta_t that of the step from t to the next time.
+  struct Posterior {
+    double of_x0, of_x, variance;
+  };
+  Posterior posterior(double alpha_bar, double alpha_bar_prev) const {
+    if (alpha_bar == 1) return {1, 0, 0};  // no noise is left: x is x0
+    const double beta_t = step_beta(alpha_bar, alpha_bar_prev);
+    const double small = beta_t * (1 - alpha_bar_prev) / (1 - alpha_bar);
+    return {std::sqrt(alpha_bar_prev) * beta_t / (1 - alpha_bar),
+            std::sqrt(1 - beta_t) * (1 - alpha_bar_prev) / (1 - alpha_bar),
+            options_.variance_type == VarianceType::fixed_small ? small : beta_t};
+  }
 
   DdpmSamplerOptions options_;
 };

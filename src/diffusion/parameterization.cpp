@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "gen/core/check.h"
 
 namespace gen {
@@ -9,8 +11,10 @@ namespace gen {
 Preconditioning preconditioning(PredictionType type, const NoiseSchedule& schedule, double t) {
   const double alpha = schedule.alpha(t), sigma = schedule.sigma(t);
   switch (type) {
-    case PredictionType::epsilon:
-      return {.c_skip = 1 / alpha, .c_out = -sigma / alpha, .c_noise = t};
+    case PredictionType::epsilon: {
+      const double scale = 1 / std::max(alpha, kLeastAlpha);
+      return {.c_skip = scale, .c_out = -sigma * scale, .c_noise = t};
+    }
     case PredictionType::sample:
       return {.c_skip = 0, .c_out = 1, .c_noise = t};
     case PredictionType::v_prediction:
@@ -36,7 +40,7 @@ at::Tensor predicted_data(PredictionType type, const at::Tensor& output, const a
                           const at::Tensor& alpha, const at::Tensor& sigma) {
   switch (type) {
     case PredictionType::epsilon:
-      return (x_t - sigma * output) / alpha;
+      return (x_t - sigma * output) / alpha.clamp_min(kLeastAlpha);
     case PredictionType::sample:
       return output;
     case PredictionType::v_prediction:

@@ -17,8 +17,11 @@ double time_at(TimestepSpacing spacing, int64_t num_timesteps, int64_t steps, in
   switch (spacing) {
     case TimestepSpacing::leading:
       return static_cast<double>(i * (num_timesteps / steps) + steps_offset);
-    case TimestepSpacing::trailing:
-      return std::nearbyint(T - static_cast<double>(steps - 1 - i) * (T / N)) - 1;
+    case TimestepSpacing::trailing: {
+      // The stride as numpy's arange(T, 0, -T / N), and so diffusers, rounds it: it decides where halves go.
+      const double stride = (T - T / N) - T;
+      return std::nearbyint(T + static_cast<double>(steps - 1 - i) * stride) - 1;
+    }
     case TimestepSpacing::linspace:
       return steps == 1 ? T - 1 : std::nearbyint(static_cast<double>(i) * ((T - 1) / (N - 1)));
   }

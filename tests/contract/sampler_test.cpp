@@ -6,7 +6,10 @@
 
 #include <cmath>
 
+#include "diffusion/beta_schedule.h"
+#include "gen/diffusion/parameterization.h"
 #include "support/components.h"
+#include "support/support.h"
 
 namespace gen {
 namespace {
@@ -98,6 +101,50 @@ TEST_P(EverySampler, LeavesItsInputAlone) {
   const auto before = x.clone();
   sampler(5)->run(denoise, *schedule_, x, row_noise(rng), {});
   EXPECT_TRUE(torch::equal(x, before));
+}
+
+// A schedule that begins without noise and ends without signal, for a denoiser of data that are one number: where the
+// mathematics has a limit, the solvers find it.
+TEST_P(EverySampler, WalksFromNoiseAloneToNoNoiseAtAll) {
+  class Known final : public Denoiser {
+   public:
+    at::Tensor operator()(const at::Tensor& x, double) override { return torch::full_like(x, kMean); }
+  };
+  const auto schedule =
+      make_beta_schedule(torch::tensor({0.0, 1e-4, 0.1, 0.3, 0.5, 0.9, 1.0, 1.0}, at::kDouble));
+  for (const char* spacing : {"leading", "trailing"})
+    for (const double eta : {0.0, 1.0}) {
+      Json options{{"type", GetParam()}, {"steps", 8}, {"timestep_spacing", spacing}};
+      if (GetParam() == "ddim") options["eta"] = eta;
+      Known denoise;
+      Rng rng(3);
+      const auto noise = [&](const at::Tensor& like) { return rng.normal(like.sizes()); };
+      const auto x = test::make_sampler(options)->run(denoise, *schedule, rng.normal({5}), noise, {});
+      EXPECT_LT(test::max_abs_diff(x, torch::full({5}, kMean)), 1e-5) << options;
+    }
+}
+
+// The network predicts the noise, which says nothing of data under noise alone; clipped data bound what it can do.
+TEST_P(EverySampler, StaysFiniteWhereNoiseIsPredictedUnderAllButNoSignal) {
+  class Silent final : public Denoiser {
+   public:
+    explicit Silent(const NoiseSchedule& schedule) : schedule_(schedule) {}
+    at::Tensor operator()(const at::Tensor& x, double t) override {
+      const auto c = preconditioning(PredictionType::epsilon, schedule_, t);
+      return (x * c.c_skip).add_(0.9 * x, c.c_out);
+    }
+    std::optional<double> data_bound() const override { return 1; }
+
+   private:
+    const NoiseSchedule& schedule_;
+  };
+  for (const double beta_end : {0.3, 0.5, 0.99}) {
+    const auto schedule = test::make_schedule({{"type", "linear"}, {"beta_end", beta_end}});
+    Silent denoise(*schedule);
+    SampleRng rng(1, 0, 4);
+    const auto x = sampler(50)->run(denoise, *schedule, rng.normal({3}), row_noise(rng), {});
+    EXPECT_TRUE(x.isfinite().all().item<bool>()) << beta_end;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Registered, EverySampler, testing::ValuesIn(samplers().types()),

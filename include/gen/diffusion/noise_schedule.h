@@ -14,8 +14,8 @@ class NoiseSchedule {
   virtual ~NoiseSchedule() = default;
   /// Training times are t = 0 .. num_timesteps() - 1, noisier as t grows.
   virtual int64_t num_timesteps() const = 0;
-  /// Signal and noise at time t in [0, num_timesteps() - 1]; between integers log(sigma / alpha) is linear in
-  /// t.
+  /// Signal and noise at time t in [0, num_timesteps() - 1], either of which may be 0; between integers
+  /// log(sigma / alpha) is linear in t.
   virtual double alpha(double t) const = 0;
   virtual double sigma(double t) const = 0;
   /// Cumulative product of (1 - beta), alpha(t)^2 for the variance-preserving schedules.

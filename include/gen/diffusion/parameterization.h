@@ -19,6 +19,10 @@ inline constexpr std::array<std::pair<const char*, PredictionType>, 3> kPredicti
      {"sample", PredictionType::sample},
      {"v_prediction", PredictionType::v_prediction}}};
 
+/// Stands for a smaller alpha where the noise is predicted: x0 = (x - sigma F) / alpha then stays within float32. At an
+/// alpha of 0 nothing tells x0 from the noise, and what stands here is clipped or drowned by noise.
+inline constexpr double kLeastAlpha = 1e-30;
+
 /// x0 = c_skip x + c_out F(c_in x, c_noise) for a network F (Karras et al. 2022, eq. 7), as host scalars.
 struct Preconditioning {
   double c_skip = 0;
@@ -27,7 +31,7 @@ struct Preconditioning {
   double c_noise = 0;
 };
 
-/// The scalars at time t. epsilon: c_skip 1/alpha, c_out -sigma/alpha; sample: 0, 1; v_prediction: alpha,
+/// The scalars at time t. epsilon: c_skip 1/alpha, c_out -sigma/alpha, for an alpha of at least kLeastAlpha; sample: 0, 1; v_prediction: alpha,
 /// -sigma, which supposes alpha^2 + sigma^2 = 1. c_in is 1 and c_noise is t.
 Preconditioning preconditioning(PredictionType type, const NoiseSchedule& schedule, double t);
 

@@ -20,7 +20,8 @@ TEST(NoiseSchedules, HaveTheAlphasCumprodOfDiffusers) {
     const auto schedule = test::make_schedule(options);
     ASSERT_EQ(schedule->num_timesteps(), 1000);
     for (const auto& [t, value] : expected["alphas_cumprod"].items())
-      EXPECT_FLOAT_EQ(static_cast<float>(schedule->alphas_cumprod()[std::stoul(t)]), value.get<float>())
+      // theirs is a product of up to 1,000 factors in float32
+      EXPECT_NEAR(schedule->alphas_cumprod()[std::stoul(t)] / value.get<double>(), 1, 2e-5)
           << expected["type"] << " at t = " << t;
   }
 }
@@ -42,6 +43,26 @@ TEST(NoiseSchedules, LogSnrIsLinearBetweenTimesteps) {
   const auto schedule = noise_schedules().make(Component("linear"));
   const auto log_ratio = [&](double t) { return std::log(schedule->sigma(t) / schedule->alpha(t)); };
   EXPECT_NEAR(log_ratio(10.25), 0.75 * log_ratio(10) + 0.25 * log_ratio(11), 1e-12);
+}
+
+// In float32 the first product ends at 0, after which nothing is left to divide by; the second stays at 1.
+TEST(NoiseSchedules, HoldStrongAndWeakNoise) {
+  const auto strong = test::make_schedule({{"type", "linear"}, {"beta_end", 0.5}});
+  EXPECT_GT(strong->alpha(999), 0);
+  EXPECT_LT(strong->alpha(999), 1e-60);
+  const auto weak = test::make_schedule({{"type", "linear"}, {"beta_start", 1e-9}});
+  EXPECT_NEAR(weak->sigma(0) / std::sqrt(1e-9), 1, 1e-6);
+}
+
+TEST(NoiseSchedules, MayBeginWithoutNoiseAndEndWithoutSignal) {
+  const auto schedule = make_beta_schedule(torch::tensor({0.0, 0.5, 1.0, 0.5}, at::kDouble));
+  EXPECT_EQ(schedule->sigma(0), 0);
+  EXPECT_EQ(schedule->alpha(0), 1);
+  EXPECT_EQ(schedule->alpha(2), 0);
+  EXPECT_EQ(schedule->sigma(3), 1);
+  for (double t = 0; t <= 3; t += 0.25) {
+    EXPECT_NEAR(std::pow(schedule->alpha(t), 2) + std::pow(schedule->sigma(t), 2), 1, 1e-12) << t;
+  }
 }
 
 TEST(NoiseSchedules, RefuseABetaRangeThatFalls) {
