@@ -94,7 +94,8 @@ class Forward {
       const double off = channel_mean + static_cast<double>(in_.shift_of(n, c)) - mean;
       square += channel_square + pixels * off * off;
     }
-    const double rstd = 1.0 / std::sqrt(std::max(0.0, square / (pixels * static_cast<double>(size))) + eps_);
+    const double variance = square < 0 ? 0 : square / (pixels * static_cast<double>(size));  // NaN stays NaN
+    const double rstd = 1.0 / std::sqrt(variance + eps_);
     const int64_t group = n * l_.groups + c0 / size;
     data<float>(statistics_->mean)[group] = static_cast<float>(mean);
     data<float>(statistics_->rstd)[group] = static_cast<float>(rstd);

@@ -8,8 +8,9 @@ namespace gen::ops::cpu {
 namespace {
 
 /// Columns [j, j + columns) of B.
-void pack(const RightMatrix& b, int64_t j, int64_t k, int64_t columns, float* out) {
-  const auto& floats = *simd::kernels().operands[0];
+void pack(const RightMatrix& b, int64_t j, int64_t k, int64_t columns, float* out,
+          const simd::Kernels& kernels) {
+  const auto& floats = *kernels.operands[0];
   if (b.transposed)
     floats.pack_transposed(b.data + j * b.ld, b.ld, k, columns, out);
   else
@@ -19,14 +20,14 @@ void pack(const RightMatrix& b, int64_t j, int64_t k, int64_t columns, float* ou
 }  // namespace
 
 void matmul(const simd::LeftMatrix& a, const RightMatrix& b, float* c, int64_t ldc, int64_t m, int64_t n,
-            int64_t k) {
-  const auto& gemm = *simd::kernels().gemm;
+            int64_t k, const simd::Kernels& kernels) {
+  const auto& gemm = *kernels.gemm;
   const int64_t panels = (n + gemm.panel - 1) / gemm.panel;
   parallel_for(0, panels, 1, [&](int64_t first, int64_t last) {
     const Buffer packed(simd::packed_size(gemm, k, gemm.panel));
     for (int64_t j = first * gemm.panel; j < std::min(n, last * gemm.panel); j += gemm.panel) {
       const simd::PackedMatrix panel{packed.data(), k, std::min(gemm.panel, n - j)};
-      pack(b, j, k, panel.columns, packed.data());
+      pack(b, j, k, panel.columns, packed.data(), kernels);
       gemm.multiply(a, panel, 0, k, 0, panel.columns, c + j, ldc, m, /*accumulate=*/false);
     }
   });
@@ -34,7 +35,7 @@ void matmul(const simd::LeftMatrix& a, const RightMatrix& b, float* c, int64_t l
 
 PackedRight::PackedRight(const RightMatrix& b, int64_t k, int64_t n)
     : packed_(packed_size(*simd::kernels().gemm, k, n)), matrix_{packed_.data(), k, n} {
-  pack(b, 0, k, n, packed_.data());
+  pack(b, 0, k, n, packed_.data(), simd::kernels());
 }
 
 void PackedRight::multiply(const simd::LeftMatrix& a, float* c, int64_t ldc, int64_t m) const {

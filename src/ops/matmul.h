@@ -16,7 +16,7 @@ struct RightMatrix {
 /// C [m, n] = A [m, k] B, C's rows ldc apart. Each panel of B is packed where it is used, and outside a parallel region
 /// the panels are shared among the threads. The result does not depend on their number.
 void matmul(const simd::LeftMatrix& a, const RightMatrix& b, float* c, int64_t ldc, int64_t m, int64_t n,
-            int64_t k);
+            int64_t k, const simd::Kernels& kernels = simd::kernels());
 
 /// B [k, n] packed once, for many products that are each one thread's.
 class PackedRight {
