@@ -77,7 +77,7 @@ void print_json(const Report& report) {
   const Json document = {{"config", dump(report.experiment)},       {"data", to_json(report.data)},
                          {"train_examples", report.train_examples}, {"parameters", report.total_parameters},
                          {"parameters_by_module", counts},          {"memory", as_json(report.memory)}};
-  results::print("{}\n", document.dump(2));
+  results::print_json(document);
 }
 
 void print_text(const Report& report) {

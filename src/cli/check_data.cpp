@@ -52,7 +52,7 @@ ExitCode check_data(const ExperimentOptions& experiment, bool json, bool quiet) 
     splits[to_string(split)] = checked;
   }
   if (json)
-    results::print("{}\n", splits.dump(2));
+    results::print_json(splits);
   else
     print_counts(splits);
   return good ? ExitCode::ok : ExitCode::data;

@@ -91,7 +91,7 @@ Found find(const Flags& flags) {
 ExitCode describe_config(const Flags& flags) {
   const auto fields = describe<ExperimentOptions>();
   if (flags.json)
-    results::print("{}\n", Json({{"kind", "config"}, {"options", as_json(fields)}}).dump(2));
+    results::print_json(Json({{"kind", "config"}, {"options", as_json(fields)}}));
   else
     results::print(
         "a config file, one JSON object (comments allowed; \"extends\": \"base.json\" merges over another "
@@ -105,7 +105,7 @@ ExitCode describe_kind(const ListedKind& listed, const Flags& flags) {
     Json types = Json::array();
     for (const auto& entry : listed.kind->entries())
       types.push_back({{"type", entry.type}, {"doc", entry.doc}});
-    results::print("{}\n", Json({{"kind", listed.kind->name()}, {"types", types}}).dump(2));
+    results::print_json(Json({{"kind", listed.kind->name()}, {"types", types}}));
     return ExitCode::ok;
   }
   std::vector<std::vector<std::string>> rows;
@@ -125,11 +125,8 @@ ExitCode run(const Flags& flags) {
   const auto options = entry->make_options();
   const auto fields = describe_options([&](OptionVisitor& v) { options->visit(v); });
   if (flags.json)
-    results::print("{}\n", Json({{"kind", kind->name()},
-                                 {"type", entry->type},
-                                 {"doc", entry->doc},
-                                 {"options", as_json(fields)}})
-                               .dump(2));
+    results::print_json(
+        {{"kind", kind->name()}, {"type", entry->type}, {"doc", entry->doc}, {"options", as_json(fields)}});
   else
     results::print("{} {}: {}\n\n{}", kind->name(), entry->type, entry->doc, as_text(fields));
   return ExitCode::ok;

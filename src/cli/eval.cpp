@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/results.h"
@@ -11,8 +12,10 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
+#include "gen/core/finite.h"
 #include "gen/core/log.h"
 #include "gen/core/signals.h"
+#include "gen/io/finite_json.h"
 #include "gen/io/run_dir.h"
 #include "gen/metrics/metric.h"
 #include "gen/train/trainer.h"
@@ -90,9 +93,19 @@ void print_text(const Json& document) {
   results::print("{}", table({"metric", "value", "unit", "protocol"}, rows, 140));
 }
 
-// JSON has no word for what is not finite.
-Json finite_or_text(double value) {
-  return std::isfinite(value) ? Json(value) : Json(fmt::format("{}", value));
+// Of every score that is no number: the examples to blame.
+void require_finite(const std::vector<MetricResult>& results, int64_t examples) {
+  std::string text;
+  for (const auto& result : results)
+    if (!std::isfinite(result.value) || !std::isfinite(result.std_error) || !result.non_finite.empty())
+      text += fmt::format("{}{} is not finite for {} of {} examples: {}", text.empty() ? "" : "\n",
+                          result.name, result.non_finite.size(), examples, first_few(result.non_finite));
+  if (!text.empty())
+    throw NumericalError(text +
+                         "\n  the weights may have diverged (try an earlier checkpoint or --raw), or the "
+                         "model gives such data no "
+                         "probability at all (a noise schedule that ends in too much noise or begins with "
+                         "none, a scale that went to 0)");
 }
 
 // A result of less than the whole has a name of its own, so that it never takes the place of the whole one's:
@@ -132,7 +145,7 @@ void write_scores(const std::filesystem::path& file, const Json& document) {
 }
 
 Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& scored,
-                 const std::vector<std::unique_ptr<Metric>>& metrics, int64_t asked, int64_t all) {
+                 const std::vector<MetricResult>& results, int64_t asked, int64_t all) {
   Json document = {{"run", folder.path().string()},
                    {"split", loaded.experiment.eval.split},
                    {"examples", scored.examples},
@@ -147,14 +160,13 @@ Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& sc
   for (const auto& [index, what] : scored.skipped.by_index())
     document["skipped"].push_back({{"index", index}, {"what", what}});
   if (scored.ended) document["partial"] = {{"asked", asked}, {"because", scored.ended->what()}};
-  for (const auto& metric : metrics)
-    for (const auto& result : metric->compute())
-      document["results"].push_back({{"metric", result.name},
-                                     {"value", finite_or_text(result.value)},
-                                     {"std_error", finite_or_text(result.std_error)},
-                                     {"unit", result.unit},
-                                     {"protocol", result.protocol}});
-  return document;
+  for (const auto& result : results)
+    document["results"].push_back({{"metric", result.name},
+                                   {"value", result.value},
+                                   {"std_error", result.std_error},
+                                   {"unit", result.unit},
+                                   {"protocol", result.protocol}});
+  return finite_json(std::move(document));
 }
 
 ExitCode run(const Flags& flags) {
@@ -171,16 +183,20 @@ ExitCode run(const Flags& flags) {
   signals::ask_first();
   const Scored scored = score(loaded, *data, asked, chosen, flags.quiet);
 
-  const Json document = document_of(loaded, folder, scored, chosen, asked, all);
+  std::vector<MetricResult> computed;
+  for (const auto& metric : chosen)
+    for (auto& result : metric->compute()) computed.push_back(std::move(result));
+  const Json document = document_of(loaded, folder, scored, computed, asked, all);
   // Printed first: a folder that cannot be written must not cost the scores.
   if (flags.json)
-    results::print("{}\n", document.dump(2));
+    results::print_json(document);
   else
     print_text(document);
   const auto file = folder.eval() / file_name(loaded, asked, all, flags, scored.ended.has_value());
   folder.claim(file);
   write_scores(file, document);
   if (!flags.json) results::print("\nwritten to {}\n", file.string());
+  require_finite(computed, scored.examples);
   if (scored.ended) throw Error(*scored.ended);
   return ExitCode::ok;
 }

@@ -8,7 +8,10 @@
 #include "cli/results.h"
 #include "cli/verb.h"
 #include "gen/core/device.h"
+#include "gen/core/error.h"
+#include "gen/core/finite.h"
 #include "gen/core/log.h"
+#include "gen/io/finite_json.h"
 #include "gen/io/run_dir.h"
 #include "gen/io/safetensors.h"
 #include "gen/nn/network.h"
@@ -99,6 +102,26 @@ Json compare(const TensorMap& outputs, const TensorMap& inputs) {
   return rows;
 }
 
+// The tensors of a map that hold what is no number, with the rows: "sample (rows 0, 3)".
+std::string non_finite(const TensorMap& tensors) {
+  std::string text;
+  for (const auto& [name, tensor] : tensors)
+    if (const auto rows = rows_of(non_finite_rows(tensor)); !rows.empty())
+      text += fmt::format("{}{} (rows {})", text.empty() ? "" : ", ", name, first_few(rows));
+  return text;
+}
+
+void require_finite(const TensorMap& outputs, const TensorMap& inputs, const Flags& flags) {
+  const std::string bad = non_finite(outputs), bad_inputs = non_finite(inputs);
+  if (bad.empty()) return;
+  throw NumericalError(fmt::format(
+      "outputs are not finite: {}; {} (written to {} all the same)", bad,
+      bad_inputs.empty()
+          ? "the inputs of " + flags.in + " are, so look at the weights: gen inspect tells their files"
+          : "nor are the inputs: " + bad_inputs,
+      flags.out));
+}
+
 ExitCode run(const Flags& flags) {
   need(flags.model, "forward", "MODEL",
        "gen forward runs/diffusion-mnist --in io.safetensors --out out.safetensors");
@@ -110,19 +133,22 @@ ExitCode run(const Flags& flags) {
   TensorMap outputs = is_run(flags.model) ? run_run(flags, inputs) : run_network(flags, inputs);
   outputs = to_device(std::move(outputs), at::kCPU);
   write_safetensors(flags.out, outputs, kMade);
-  const Json rows = compare(outputs, inputs);
+  const Json rows = finite_json(compare(outputs, inputs));
   if (flags.json) {
-    results::print("{}\n", Json({{"out", flags.out}, {"outputs", rows}}).dump(2));
+    results::print_json(Json({{"out", flags.out}, {"outputs", rows}}));
+    require_finite(outputs, inputs, flags);
     return ExitCode::ok;
   }
   for (const auto& [name, row] : rows.items()) {
     results::print("{} {}", name, row["shape"].dump());
     if (row.contains("max_abs_diff"))
       results::print(": largest difference to \"{}\" of {} (not an input): {}", name, flags.in,
-                     row["max_abs_diff"].dump());
+                     row["max_abs_diff"].is_string() ? row["max_abs_diff"].get<std::string>()
+                                                     : row["max_abs_diff"].dump());
     results::print("\n");
   }
   results::print("written to {}\n", flags.out);
+  require_finite(outputs, inputs, flags);
   return ExitCode::ok;
 }
 

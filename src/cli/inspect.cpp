@@ -28,7 +28,11 @@ ExitCode run(const Flags& flags) {
   need(flags.target, "inspect", "PATH", "gen inspect runs/vae-shapes");
   results::need_stdout("inspect");
   const Json findings = inspect(flags.target, flags.checkpoint);
-  results::print("{}\n", flags.json ? findings.dump(2) : as_text(findings));
+  if (flags.json)
+    results::print_json(findings);
+  else
+    results::print("{}
+", as_text(findings));
   return ExitCode::ok;
 }
 

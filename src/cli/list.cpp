@@ -34,7 +34,7 @@ ExitCode run(const Flags& flags) {
   if (flags.json) {
     Json document = Json::object();
     for (const auto& [kind, place] : kinds) document[kind->name()] = as_json(*kind);
-    results::print("{}\n", document.dump(2));
+    results::print_json(document);
     return ExitCode::ok;
   }
   for (const auto& [kind, place] : kinds) {

@@ -3,9 +3,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "cli/error_text.h"
 #include "gen/core/standard_streams.h"
+#include "gen/io/finite_json.h"
 
 namespace gen::cli::results {
 namespace {
@@ -26,6 +28,10 @@ void need_stdout(const char* verb) {
 
 void write(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) note_failure();
+}
+
+void print_json(const Json& document) {
+  write(finite_json(document).dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n");
 }
 
 void show() {

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "gen/config/json.h"
 #include "gen/core/error.h"
 
 namespace gen::cli::results {
@@ -17,6 +18,8 @@ template <class... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
   write(fmt::format(format, std::forward<Args>(args)...));
 }
+/// One JSON document. Numbers that are not finite, for which JSON has no word, are "nan", "inf" and "-inf".
+void print_json(const Json& document);
 /// Writes out what is held back, for someone who watches.
 void show();
 /// The same at the end. Returns `code`, or `io`, having said why, where results were lost; a reader that has

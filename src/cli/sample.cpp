@@ -128,6 +128,7 @@ int64_t draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t see
     };
     progress.update(fmt::format("samples {}-{} of {}", first + 1, first + count, options.count));
     const Samples samples = loaded.model->sample(request);
+    check_finite(samples, first);
     evaluations = samples.evaluations;
     writer.add(samples, first);
   }
@@ -136,7 +137,7 @@ int64_t draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t see
 
 void print_result(const Json& document, const std::vector<std::filesystem::path>& files, const Flags& flags) {
   if (flags.json) {
-    results::print("{}\n", document.dump(2));
+    results::print_json(document);
     return;
   }
   const auto count = document["count"].get<int64_t>();

@@ -30,6 +30,7 @@ int64_t draw_from_data(LoadedRun& loaded, const std::string& mode, SampleWriter&
     Samples samples;
     samples.x = rows ? autoencoder->interpolate(x.slice(0, 0, 1), x.slice(0, 1), kStepsOfARow).flatten(0, 1)
                      : at::cat({x, autoencoder->reconstruct(x)});
+    check_finite(samples, g * written);
     writer.add(samples, g * written);
   }
   return groups * written;

@@ -71,7 +71,7 @@ void check_source_stays(const Flags& flags, const std::filesystem::path& folder)
 ExitCode try_out(const ExperimentOptions& experiment, const Flags& flags) {
   const double loss = dry_run(experiment, warm_start(flags));
   if (flags.json)
-    results::print("{}\n", Json({{"dry_run", true}, {"loss", loss}}).dump(2));
+    results::print_json(Json({{"dry_run", true}, {"loss", loss}}));
   else
     results::print("dry run of {}: one step works, loss {:.6g}; nothing was written\n", experiment.name,
                    loss);
@@ -89,7 +89,7 @@ void print_result(const TrainResult& result, const RunDir& run, const Flags& fla
         {"final_loss", result.final_loss},
         {"best_validation", result.best_validation ? Json(*result.best_validation) : Json(nullptr)},
         {"picture", picture.empty() ? Json(nullptr) : Json(picture.string())}};
-    results::print("{}\n", document.dump(2));
+    results::print_json(document);
     return;
   }
   results::print("{} at step {}: {}\n", result.stopped ? "stopped" : "done", result.step, folder);

@@ -138,7 +138,6 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
   } catch (const std::system_error&) {  // a limit on threads: any number of workers gives the same batches
     log::warning("{} of {} data workers started: the system gives no more threads", state_->threads.size(),
                  options.workers);
-    if (state_->threads.empty()) state_->options.workers = 0;
   } catch (...) {  // those started must not outlive the state
     state_->stop();
     throw;
@@ -159,8 +158,7 @@ Batch read_batch(const Dataset& dataset, int64_t first, int64_t count, InPlace i
   std::vector<int64_t> indices(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) indices[static_cast<size_t>(i)] = first + i;
   const LoaderOptions fixed{.augment = false};
-  return collate(
-      dataset, indices, [&](int64_t row) { return example_rng(fixed, 0, first + row); }, in_place);
+  return collate(dataset, indices, [&](int64_t row) { return example_rng(fixed, 0, first + row); }, in_place);
 }
 
 }  // namespace gen

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gen/core/check.h"
+#include "gen/core/finite.h"
 #include "gen/io/file.h"
 #include "io/codecs.h"
 
@@ -26,8 +27,11 @@ std::string guessed_format(std::string_view bytes) {
 }
 
 at::Tensor to_bytes(const at::Tensor& x) {
-  // at::round rounds half to even; a NaN shows as black.
-  return x.detach().to(at::kCPU).to(at::kFloat).nan_to_num(0.0).clamp(0, 1).mul(255).round().to(at::kByte);
+  const auto values = x.detach().to(at::kCPU).to(at::kFloat);
+  if (const auto bad = rows_of(non_finite_rows(values)); !bad.empty())
+    throw NumericalError(fmt::format("pixels that are NaN or infinite cannot be painted (in {} {})",
+                                     values.dim() == 4 ? "the images" : "the channels", first_few(bad)));
+  return values.clamp(0, 1).mul(255).round().to(at::kByte);  // at::round rounds half to even
 }
 
 }  // namespace

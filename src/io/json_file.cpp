@@ -5,8 +5,8 @@
 
 #include "gen/core/error.h"
 #include "gen/io/file.h"
+#include "gen/io/finite_json.h"
 #include "gen/io/run_dir.h"
-#include "io/finite_json.h"
 
 namespace gen {
 

@@ -8,7 +8,7 @@
 
 #include "gen/core/log.h"
 #include "gen/io/file.h"
-#include "io/finite_json.h"
+#include "gen/io/finite_json.h"
 #include "io/posix.h"
 
 namespace gen {

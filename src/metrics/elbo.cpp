@@ -27,7 +27,7 @@ class Elbo final : public Metric {
     means_.resize(terms.size());
     for (size_t i = 0; i < terms.size(); ++i) {
       means_[i].first = terms[i].first;
-      means_[i].second.add(terms[i].second / static_cast<double>(draws_));
+      means_[i].second.add(terms[i].second / static_cast<double>(draws_), batch.indices);
     }
   }
 
@@ -35,7 +35,8 @@ class Elbo final : public Metric {
     std::vector<MetricResult> results;
     for (const auto& [name, mean] : means_) {
       Json protocol = {{"examples", mean.count()}, {"posterior_draws", draws_}, {"sum", "over dimensions"}};
-      results.push_back({name, mean.mean(), mean.std_error(), "nats", std::move(protocol)});
+      results.push_back(
+          {name, mean.mean(), mean.std_error(), "nats", std::move(protocol), mean.non_finite()});
     }
     return results;
   }

@@ -32,9 +32,10 @@ class LikelihoodMetric final : public Metric {
       if (!result.bits_offset)
         throw ConfigError("eval: the model's likelihood is not that of the pixels' levels");
       offset_ = *result.bits_offset;
-      mean_.add(offset_ - result.log_prob / (static_cast<double>(data_.dims()) * std::log(2.0)));
+      mean_.add(offset_ - result.log_prob / (static_cast<double>(data_.dims()) * std::log(2.0)),
+                batch.indices);
     } else {
-      mean_.add(-result.log_prob);
+      mean_.add(-result.log_prob, batch.indices);
     }
   }
 
@@ -48,7 +49,8 @@ class LikelihoodMetric final : public Metric {
       protocol["dims"] = data_.dims();
       protocol["bits_offset"] = offset_;
     }
-    return {{name(), mean_.mean(), mean_.std_error(), bits_ ? "bits/dim" : "nats", std::move(protocol)}};
+    return {{name(), mean_.mean(), mean_.std_error(), bits_ ? "bits/dim" : "nats", std::move(protocol),
+             mean_.non_finite()}};
   }
 
  private:

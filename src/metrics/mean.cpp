@@ -4,11 +4,15 @@
 
 #include <cmath>
 
+#include "gen/core/finite.h"
+
 namespace gen {
 
-void Mean::add(const at::Tensor& values) {
+void Mean::add(const at::Tensor& values, const std::vector<int64_t>& examples) {
   if (values.numel() == 0) return;
   const auto v = values.detach().to(at::kCPU, at::kDouble);
+  for (const int64_t row : rows_of(non_finite_rows(v)))
+    non_finite_.push_back(examples.empty() ? count_ + row : examples[static_cast<size_t>(row)]);
   const double batch_mean = v.mean().item<double>();
   const double batch_squares = (v - batch_mean).square().sum().item<double>();
   // Chan, Golub & LeVeque 1979: the sums of two parts, without cancellation.

@@ -4,13 +4,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace gen {
 
 class Mean {
  public:
-  /// One value for each example, [B].
-  void add(const at::Tensor& values);
+  /// One value for each example, [B], and the examples' indices; empty: they are counted from 0.
+  void add(const at::Tensor& values, const std::vector<int64_t>& examples = {});
+  /// The examples whose value is not finite.
+  const std::vector<int64_t>& non_finite() const { return non_finite_; }
   int64_t count() const { return count_; }
   double mean() const { return mean_; }
   /// Sample standard deviation / sqrt(count); 0 for fewer than two examples.
@@ -19,6 +22,7 @@ class Mean {
  private:
   int64_t count_ = 0;
   double mean_ = 0, squares_ = 0;  // of the differences from the mean
+  std::vector<int64_t> non_finite_;
 };
 
 }  // namespace gen

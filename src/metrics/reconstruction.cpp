@@ -23,25 +23,26 @@ class Reconstruction final : public Metric {
     if (const auto missing = missing_capability(model); !missing.empty())
       throw ConfigError("eval: metric reconstruction asks the model for " + missing);
     const auto y = model.autoencoder()->reconstruct(batch.x);
-    mse_.add(mean_squared_error(batch.x, y));
-    if (images_) psnr_.add(psnr(batch.x, y));
-    if (windows_fit_) ssim_.add(ssim(batch.x, y));
+    mse_.add(mean_squared_error(batch.x, y), batch.indices);
+    if (images_) psnr_.add(psnr(batch.x, y), batch.indices);
+    if (windows_fit_) ssim_.add(ssim(batch.x, y), batch.indices);
   }
 
   std::vector<MetricResult> compute() const override {
     Json protocol = {{"examples", mse_.count()},
                      {"code", "mean of the posterior"},
                      {"average", "of the examples' own values"}};
-    std::vector<MetricResult> results{{"mse", mse_.mean(), mse_.std_error(), "", protocol}};
+    std::vector<MetricResult> results{
+        {"mse", mse_.mean(), mse_.std_error(), "", protocol, mse_.non_finite()}};
     if (images_) {
       protocol["data_range"] = "[0, 1]";
       results[0].protocol = protocol;
-      results.push_back({"psnr", psnr_.mean(), psnr_.std_error(), "dB", protocol});
+      results.push_back({"psnr", psnr_.mean(), psnr_.std_error(), "dB", protocol, psnr_.non_finite()});
     }
     if (windows_fit_) {
       protocol["window"] =
           "Gaussian 11x11, sigma 1.5, K1 0.01, K2 0.03, inside the image, mean over channels";
-      results.push_back({"ssim", ssim_.mean(), ssim_.std_error(), "", protocol});
+      results.push_back({"ssim", ssim_.mean(), ssim_.std_error(), "", protocol, ssim_.non_finite()});
     }
     return results;
   }

@@ -16,7 +16,7 @@ using torch::autograd::variable_list;
 
 /// Parts of a batch [B, C, H, W]: enough for many threads, few enough that adding their gradients costs nothing.
 int64_t num_parts(const at::Tensor& x, const at::Tensor& y) {
-  constexpr int64_t kMost = 16, kMinPositions = 512;  // pixels that a part sums over
+  constexpr int64_t kMost = 8, kMinPositions = 2048;  // pixels that a part sums over
   const int64_t positions = std::max(x.numel() / x.size(1), y.numel() / y.size(1));
   const auto wanted = static_cast<uint64_t>(std::clamp<int64_t>(positions / kMinPositions, 1, kMost));
   return std::min(x.size(0), static_cast<int64_t>(std::bit_floor(wanted)));

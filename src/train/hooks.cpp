@@ -1,8 +1,10 @@
 #include "train/hooks.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "gen/core/error.h"
+#include "gen/core/finite.h"
 #include "gen/core/log.h"
 #include "gen/core/units.h"
 #include "train/later_steps.h"
@@ -92,6 +94,12 @@ void Hooks::validate_now() {
   status_.clear();
   log::info("step {}: validation loss {:.5g} over {} examples{}", progress_.step, scores.loss,
             scores.examples, best ? ", the best so far" : "");
+  if (!std::isfinite(scores.loss))
+    log::warning(
+        "step {}: the validation loss is {}, in batches of the examples {}; it counts as no improvement (a "
+        "lower "
+        "learning rate or train.clip_grad_norm may keep it finite)",
+        progress_.step, scores.loss, first_few(scores.non_finite));
   if (out_of_patience(progress_, options_.early_stop.patience))
     log::info("no improvement in {} validations: training stops early", progress_.stale_validations);
 }
@@ -99,7 +107,13 @@ void Hooks::validate_now() {
 void Hooks::sample_now() {
   if (options_.sample_count == 0) return;
   status_.pause();
-  const auto image = sample_grid(session_, experiment_);
+  std::optional<Image> image;
+  try {
+    image = sample_grid(session_, experiment_);
+  } catch (const NumericalError& e) {  // training itself minds its losses and gradients (train.nan_policy)
+    log::warning("no sample grid at step {}: {}", progress_.step, e.what());
+    step_without_grid_ = progress_.step;
+  }
   if (image) {
     try {
       run_.claim(picture_path(run_, progress_.step));
@@ -131,7 +145,7 @@ void Hooks::finish() {
   checkpoints_.save(progress_, /*last=*/true);
   journal_.flush();
   const auto picture = picture_path(run_, progress_.step);
-  if (!std::filesystem::exists(picture)) sample_now();
+  if (!std::filesystem::exists(picture) && step_without_grid_ != progress_.step) sample_now();
   write_summary(std::filesystem::exists(picture));
 }
 

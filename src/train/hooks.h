@@ -49,6 +49,7 @@ class Hooks {
   Journal journal_;
   StatusLine status_;
   double elapsed_before_s_;
+  int64_t step_without_grid_ = -1;  ///< the last at which samples were not finite
 };
 
 }  // namespace gen

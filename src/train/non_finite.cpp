@@ -1,25 +1,13 @@
 #include "train/non_finite.h"
 
-#include <fmt/ranges.h>
-
 #include <cmath>
 
 #include "gen/core/error.h"
+#include "gen/core/finite.h"
 #include "gen/core/log.h"
 #include "train/gradients.h"
 
 namespace gen {
-namespace {
-
-constexpr size_t kShown = 8;
-
-template <class T>
-std::string first_few(const std::vector<T>& list) {
-  const auto end = list.begin() + static_cast<std::ptrdiff_t>(std::min(list.size(), kShown));
-  return fmt::format("{}{}", fmt::join(list.begin(), end, ", "), list.size() > kShown ? ", ..." : "");
-}
-
-}  // namespace
 
 std::string describe_non_finite(const Session& session, double loss, const std::vector<int64_t>& examples,
                                 const Checkpointer& checkpoints) {

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "gen/io/finite_json.h"
+
 namespace gen {
 
 Json to_json(const Progress& p) {
@@ -26,9 +28,9 @@ Progress progress_from_json(const Json& value) {
   value.at("updates").get_to(p.updates);
   value.at("skipped_batches").get_to(p.skipped_batches);
   value.at("non_finite_steps").get_to(p.non_finite_steps);
-  value.at("loss_sum").get_to(p.loss_sum);
+  p.loss_sum = number_from(value.at("loss_sum"));
   value.at("loss_count").get_to(p.loss_count);
-  value.at("last_loss").get_to(p.last_loss);
+  p.last_loss = number_from(value.at("last_loss"));  // may be of a step that was left out
   if (!value.at("best_validation").is_null()) p.best_validation = value.at("best_validation").get<double>();
   value.at("best_step").get_to(p.best_step);
   value.at("stale_validations").get_to(p.stale_validations);

@@ -30,7 +30,9 @@ at::Tensor draw(Session& session, const ExperimentOptions& experiment) {
       if (signals::stop_requested()) throw StopAsked();
     };
     request.progress(0, 1);
-    parts.push_back(session.model->sample(request).x.to(at::kCPU, at::kFloat));
+    const Samples samples = session.model->sample(request);
+    check_finite(samples, first);
+    parts.push_back(samples.x.to(at::kCPU, at::kFloat));
   }
   return at::cat(parts);
 }

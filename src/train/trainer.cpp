@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "gen/core/error.h"
+#include "gen/core/finite.h"
 #include "gen/core/log.h"
 #include "gen/core/quote.h"
 #include "gen/core/signals.h"
@@ -319,7 +320,14 @@ double dry_run(const ExperimentOptions& experiment, const WarmStart& warm) {
       run_passes(session, experiment.train, *loader, skips, {0, experiment.train.steps, true, rng});
   session.scaler.unscale_(gradients_of(*session.optimizer));
   session.optimizer->step(session.optimizer->learning_rate());
-  return passes.total.item<double>();
+  const double loss = passes.total.item<double>();
+  if (!std::isfinite(loss))
+    throw NumericalError(
+        fmt::format("the first step's loss is {} (batch of examples {}); a lower learning rate does not help "
+                    "before a step was taken: "
+                    "look at the data and the model's options",
+                    loss, first_few(passes.examples)));
+  return loss;
 }
 
 }  // namespace gen

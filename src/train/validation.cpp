@@ -1,5 +1,7 @@
 #include "train/validation.h"
 
+#include <cmath>
+
 #include "gen/data/loader.h"
 
 namespace gen {
@@ -27,7 +29,10 @@ ValidationScores validate(Session& session, const ExperimentOptions& experiment,
     const AutocastGuard autocast(options.precision, session.device);
     const LossTerms loss = session.model->loss(batch, {step, options.steps, /*training=*/false, rng});
     const auto weight = static_cast<double>(batch.size());
-    scores.loss += weight * loss.total.item<double>();
+    const double total = loss.total.item<double>();
+    scores.loss += weight * total;
+    if (!std::isfinite(total))
+      scores.non_finite.insert(scores.non_finite.end(), batch.indices.begin(), batch.indices.end());
     scores.terms.resize(loss.terms.size());
     for (size_t k = 0; k < loss.terms.size(); ++k) {
       scores.terms[k].first = loss.terms[k].first;

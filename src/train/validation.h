@@ -15,6 +15,7 @@ struct ValidationScores {
   std::vector<std::pair<std::string, double>> terms;
   int64_t examples = 0;
   std::vector<BadExample> skipped;  ///< left out, as data.on_error says
+  std::vector<int64_t> non_finite;  ///< the examples of batches whose loss is not finite
 };
 
 /// The first `train.validation_batches` batches of the validation split, which must be there, in evaluation

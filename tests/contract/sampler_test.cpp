@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "diffusion/beta_schedule.h"
 #include "gen/diffusion/parameterization.h"

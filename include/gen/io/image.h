@@ -28,12 +28,13 @@ std::string encode_png(const Image& image, const Metadata& text = {});
 /// The tEXt chunks of a PNG.
 Metadata read_png_text(const std::filesystem::path& path);
 
-/// [C, H, W] in [0, 1] (clamped), C 1 or 3, to pixels: round(255 x), half to even.
+/// [C, H, W] in [0, 1] (clamped), C 1 or 3, to pixels: round(255 x), half to even. Throws NumericalError where a value
+/// is not finite: it would pass for black or white.
 Image to_image(const at::Tensor& x);
 /// uint8 [C, H, W].
 at::Tensor to_tensor(const Image& image);
 /// [N, C, H, W] in [0, 1] as rows of `columns` tiles (0: near square) with `padding` pixels between; small images
-/// are enlarged by a whole factor so that a tile is at least `min_tile` pixels high.
+/// are enlarged by a whole factor so that a tile is at least `min_tile` pixels high. Throws NumericalError as to_image().
 Image make_grid(const at::Tensor& images, int64_t columns = 0, int64_t padding = 2, int64_t min_tile = 1);
 
 }  // namespace gen

@@ -17,6 +17,8 @@ struct MetricResult {
   double std_error = 0;  ///< of the mean over examples; 0 where it has no meaning
   std::string unit;      ///< "nats", "bits/dim", "dB", ""
   Json protocol;         ///< number of examples, draws, what was dequantised, ...
+  /// The examples whose own value is not finite, and so neither is the mean.
+  std::vector<int64_t> non_finite{};
 };
 
 class Metric {

@@ -47,7 +47,15 @@ struct Samples {
   at::Tensor x;             ///< [N, *shape] in the units of Batch::x (images in [0, 1], not clamped)
   at::Tensor label;         ///< [N] int64, or undefined
   int64_t evaluations = 0;  ///< network calls per sample (NFE)
+  /// Of iterative models: [N] int64, the network call (from 1) whose result first was not finite, 0: none; and the time
+  /// of each call.
+  at::Tensor first_bad_call{};
+  std::vector<double> call_times{};
 };
+
+/// Throws NumericalError that says which of these samples, the first of which is number `first_index`, are not finite,
+/// from which step on, and what to try. One wait for the device.
+void check_finite(const Samples& samples, int64_t first_index);
 
 /// log p(x) of data.
 class Likelihood {

@@ -5,6 +5,8 @@
 
 #include "gen/core/check.h"
 #include "gen/core/error.h"
+#include "gen/diffusion/finite_watch.h"
+#include "gen/nn/row_wise.h"
 #include "models/diffusion/bound.h"
 
 namespace gen {
@@ -113,7 +115,9 @@ at::Tensor DiffusionModel::loss_at(const at::Tensor& x0, const at::Tensor& label
   const auto [alpha, sigma] = signal_and_noise(t, x0);
   const auto x_t = alpha * x0 + sigma * noise;  // Ho et al. 2020, eq. 4
   const auto output = network_->forward(x_t, t, labels).to(x0.scalar_type());
-  return torch::mse_loss(output, prediction_target(prediction_type_, x0, noise, alpha, sigma));
+  const auto error =
+      at::mse_loss(output, prediction_target(prediction_type_, x0, noise, alpha, sigma), at::Reduction::None);
+  return row_wise::sum_of_each(error).mean() / static_cast<double>(x0.numel() / x0.size(0));
 }
 
 at::Tensor DiffusionModel::in_range(const Batch& batch) const {
@@ -146,7 +150,9 @@ DiffusionModel::Bound DiffusionModel::bound(const Batch& batch, int64_t times, R
     const auto [alpha, sigma] = signal_and_noise(t, x0);
     const auto x_t = alpha * x0 + sigma * rng.normal(x0.sizes()).to(x0.device());
     const auto output = network_->forward(x_t, t, labels).to(x0.scalar_type());
-    const auto x = predicted_data(prediction_type_, output, x_t, alpha, sigma);
+    // In double: where the noise is predicted, x0 is its error times 1 / alpha, whose square float32 may not hold.
+    const auto x = predicted_data(prediction_type_, output.to(at::kDouble), x_t.to(at::kDouble),
+                                  alpha.to(at::kDouble), sigma.to(at::kDouble));
     return images ? x.clamp(-1, 1) : x;
   };
   Bound result;
@@ -158,13 +164,13 @@ DiffusionModel::Bound DiffusionModel::bound(const Batch& batch, int64_t times, R
   const int64_t last_low_noise = std::max<int64_t>(1, last / 100);
   const auto probabilities = time_probabilities(*noise_schedule_);
   const auto ends = probabilities.cumsum(0);  // of each time's share of [0, 1)
-  const auto weights = (kl_weights(*noise_schedule_) / probabilities.clamp_min(1e-300)).to(x0.scalar_type());
+  const auto weights = (kl_weights(*noise_schedule_) / probabilities.clamp_min(1e-300));
   // One time from each of `times` equal parts of [0, 1): unbiased, with less variance than independent ones.
   for (int64_t k = 0; k < times && last > 0; ++k) {
     const auto part = (rng.uniform({batch.size()}, at::kDouble).cpu() + static_cast<double>(k)) /
                       static_cast<double>(times);
     const auto t = at::searchsorted(ends, part, /*out_int32=*/false, /*right=*/true).clamp(1, last);
-    const auto error = (x0 - denoised(t.to(x0.device()))).square().flatten(1).sum(1);
+    const auto error = row_wise::sum_of_each((x0 - denoised(t.to(x0.device()))).square());
     const auto term = weights.index_select(0, t).to(x0.device()) * error / static_cast<double>(times);
     result.kl = result.kl + term;
     result.kl_low_noise = result.kl_low_noise + term * t.le(last_low_noise).to(term.options());
@@ -190,6 +196,14 @@ std::string DiffusionModel::bound_protocol(int64_t times) const {
         "least "
         "noisy times, which its training loss hardly sees",
         kl_weights(*noise_schedule_).max().item<double>());
+  if (has_bits_per_dim()) {
+    const double deviation = decoder_deviation(*noise_schedule_);
+    words += fmt::format(
+        "; a value's probability counts as at least {:g} (Ho et al.), which decides the number where values "
+        "are off "
+        "by more than {:.2g} levels",
+        kLeastMass, kDeviationsToLeastMass * deviation * static_cast<double>(data_.levels - 1) / 2);
+  }
   return words;
 }
 
@@ -201,17 +215,22 @@ std::vector<std::pair<std::string, at::Tensor>> DiffusionModel::elbo_terms(const
           {"kl_low_noise", terms.kl_low_noise}};
 }
 
-at::Tensor DiffusionModel::draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,
-                                const NoiseSource& noise, const StepProgress& progress) {
+Samples DiffusionModel::draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,
+                             const NoiseSource& noise, const StepProgress& progress) {
   const bool images = data_.kind == DataKind::images;
   const EvaluationMode evaluation(*network_);
-  NetworkDenoiser denoise(*network_, *noise_schedule_, prediction_type_, labels,
+  NetworkDenoiser network(*network_, *noise_schedule_, prediction_type_, labels,
                           images ? std::optional(1.0) : std::nullopt);
+  FiniteWatch denoise(network);
   const auto x0 = [&] {
     const c10::InferenceMode inference;
     return sampler.run(denoise, *noise_schedule_, x, noise, progress);
   }();
-  return images ? (x0 + 1) / 2 : x0.clone();
+  return {.x = images ? (x0 + 1) / 2 : x0.clone(),
+          .label = labels,
+          .evaluations = sampler.evaluations(*noise_schedule_),
+          .first_bad_call = denoise.first_bad_call(),
+          .call_times = denoise.times()};
 }
 
 Samples DiffusionModel::sample(const SampleRequest& request) {
@@ -219,9 +238,7 @@ Samples DiffusionModel::sample(const SampleRequest& request) {
   SampleRng rng(request.seed, request.first_index, request.count, request.device);
   const auto sampler = samplers().make(request.sampler ? request.sampler : default_sampler());
   const auto x = rng.normal(data_.shape) * request.temperature;  // [N, *shape]
-  return {.x = draw(*sampler, x, labels, row_noise(rng), request.progress),
-          .label = labels,
-          .evaluations = sampler->evaluations(*noise_schedule_)};
+  return draw(*sampler, x, labels, row_noise(rng), request.progress);
 }
 
 at::Tensor DiffusionModel::labels_for(const SampleRequest& request) const {

@@ -49,8 +49,8 @@ class DiffusionModel final : public Model, public Likelihood, public Variational
   at::Tensor loss_at(const at::Tensor& x0, const at::Tensor& labels, const at::Tensor& t,
                      const at::Tensor& noise);
   /// Walks `sampler` from the noise x [N, *shape] to data in the units of Batch::x.
-  at::Tensor draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,
-                  const NoiseSource& noise, const StepProgress& progress);
+  Samples draw(const Sampler& sampler, const at::Tensor& x, const at::Tensor& labels,
+               const NoiseSource& noise, const StepProgress& progress);
 
  private:
   /// The terms of the variational bound (Ho et al. 2020, eq. 5), [B] nats each; kl_low_noise is a part of kl.

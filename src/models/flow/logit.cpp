@@ -1,11 +1,27 @@
 #include "models/flow/logit.h"
 
 #include <cmath>
+#include <limits>
 
 #include "gen/config/options.h"
 #include "gen/nn/row_wise.h"
 
 namespace gen::flow {
+namespace {
+
+/// p without the ends of [0, 1] and what rounding puts beyond them. What lies farther out is no image of a z and stays, to
+/// become NaN.
+at::Tensor inside(const at::Tensor& p) {
+  constexpr double kRounding = 1e-6;
+  const bool narrow = p.scalar_type() != at::kDouble;
+  const double least = narrow ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min(),
+               most = 1 - (narrow ? std::numeric_limits<float>::epsilon()
+                                  : std::numeric_limits<double>::epsilon()) /
+                              2;
+  return at::where((p - 0.5).abs() <= 0.5 + kRounding, p.clamp(least, most), p);
+}
+
+}  // namespace
 
 void LogitOptions::visit(OptionVisitor& v) {
   v.field("alpha", alpha, "distance kept from 0 and 1",
@@ -13,12 +29,12 @@ void LogitOptions::visit(OptionVisitor& v) {
 }
 
 at::Tensor Logit::log_det(const at::Tensor& z) const {
-  const auto per_element = at::softplus(z) + at::softplus(-z) + std::log1p(-2.0 * alpha_);
-  return per_element.flatten(1).sum(1);
+  const auto per_element = row_wise::softplus(z) + row_wise::softplus(-z) + std::log1p(-2.0 * alpha_);
+  return row_wise::sum_of_each(per_element);
 }
 
 Mapped Logit::forward(const at::Tensor& x, const Condition&) {
-  const auto z = at::logit(alpha_ + (1.0 - 2.0 * alpha_) * x);
+  const auto z = row_wise::logit(inside(alpha_ + (1.0 - 2.0 * alpha_) * x));
   return {z, log_det(z)};
 }
 

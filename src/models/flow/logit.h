@@ -11,7 +11,8 @@ struct LogitOptions {
 };
 
 /// z = logit(alpha + (1 - 2 alpha) x), log_det = sum[softplus(z) + softplus(-z)] + D log(1 - 2 alpha).
-/// With alpha > 0 finite for all x in [0, 1]; inverse gives x in [-alpha/(1-2alpha), 1 + alpha/(1-2alpha)].
+/// Finite for all x: with alpha > 0 those of [0, 1] are mapped as they are, and the ends of the range that inverse gives,
+/// [-alpha/(1-2alpha), 1 + alpha/(1-2alpha)], where its sigmoid has saturated, to what float32 has next to them.
 class Logit : public Bijector {
  public:
   explicit Logit(const LogitOptions& options) : alpha_(options.alpha) {}

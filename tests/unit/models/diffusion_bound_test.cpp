@@ -31,6 +31,31 @@ TEST(DecoderLogProb, IsThatOfTheBinAndSumsOverDimensions) {
               -2 * std::log(deviation * std::sqrt(2 * std::numbers::pi)), 1e-12);
 }
 
+// erfc of a positive number keeps its digits where that of a negative one is all but 2.
+TEST(DecoderLogProb, IsExactOnBothSidesOfTheMeanInFloat32) {
+  constexpr double kDeviation = 0.01, kHalfBin = 1.0 / 255;
+  for (const double deviations : {0.0, 2.0, 5.0, 6.0, 6.5}) {
+    const double off = deviations * kDeviation, width = kDeviation * std::numbers::sqrt2;
+    const double mass = (std::erfc((off - kHalfBin) / width) - std::erfc((off + kHalfBin) / width)) / 2;
+    for (const double sign : {-1.0, 1.0}) {
+      const auto x = torch::zeros({1, 1}), mean = torch::full({1, 1}, sign * off);
+      EXPECT_NEAR(decoder_log_prob(x, mean, kDeviation, 256).item<double>(), std::log(mass), 2e-5)
+          << sign * deviations << " deviations";
+    }
+  }
+}
+
+TEST(DecoderLogProb, GivesNoBinLessThanTheFloorOfItsProtocol) {
+  const auto x = torch::tensor({{-1.0F, 0.0F, 1.0F}}).t().contiguous();
+  for (const double mean : {-30.0, 30.0}) {
+    const auto log_prob = decoder_log_prob(x, torch::full({3, 1}, mean), 0.01, 256);
+    EXPECT_GE(log_prob.min().item<double>(), std::log(1e-12) - 1e-9);
+    EXPECT_NEAR(log_prob[1].item<double>(), std::log(1e-12), 1e-9);
+    EXPECT_NEAR(log_prob.max().item<double>(), 0, 1e-9);  // the outer bin has no end
+  }
+  EXPECT_NEAR(decoder_log_prob(x, x, /*deviation=*/0, 256).sum().item<double>(), 0, 1e-9);
+}
+
 // Between normals of the posterior's mean and variance (Ho et al. 2020, eq. 7).
 TEST(KlWeights, AreThoseOfTheFormulaInBetas) {
   const auto schedule = test::make_schedule({{"type", "linear"}, {"num_train_timesteps", 50}});

@@ -213,7 +213,7 @@ void expect_pipeline_images(const std::string& name, const Json& sampler) {
   const auto noise = [&](const at::Tensor& like) { return rng.normal(like.sizes()); };
   const auto x = rng.normal({2, 3, 16, 16});
   const auto drawn =
-      model->draw(*test::make_sampler(sampler), x, {}, noise, {}).clamp(0, 1);     // [2, 3, 16, 16]
+      model->draw(*test::make_sampler(sampler), x, {}, noise, {}).x.clamp(0, 1);   // [2, 3, 16, 16]
   const auto expected = read_safetensors(folder / "io.safetensors").at("images");  // [2, 16, 16, 3]
   EXPECT_LT(test::max_abs_diff(drawn.permute({0, 2, 3, 1}), expected), 1e-4);
 }

@@ -1,6 +1,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "gen/core/error.h"
@@ -111,6 +112,20 @@ TEST(Logit, LogDetHasItsClosedFormAtTheMiddle) {
   // At y = 1/2 the slope of logit is 4, times 1 - 2 alpha.
   EXPECT_NEAR(mapped.log_det.item<double>(), 3 * (std::log(4.0) + std::log(0.9)), 1e-12);
   EXPECT_NEAR(mapped.y.abs().max().item<double>(), 0, 1e-12);
+}
+
+// The sigmoid of these is 0 or 1 in float32, and rounding may lead beyond.
+TEST(Logit, TakesBackWhatItsInverseGaveWhereverTheSigmoidSaturates) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  for (const double alpha : {1e-9, 1e-6, 0.01, 0.05, 0.49}) {
+    Logit logit({.alpha = alpha});
+    const auto z =
+        torch::tensor({{-kMost, -1e6F, -104.0F, -88.0F, -17.0F, 16.0F, 17.0F, 88.0F, 104.0F, kMost}}).t();
+    const auto again = logit.forward(logit.inverse(z.contiguous(), {}).y, {});
+    EXPECT_TRUE(again.y.isfinite().all().item<bool>()) << alpha << " " << again.y.t();
+    EXPECT_TRUE(again.log_det.isfinite().all().item<bool>()) << alpha;
+  }
+  EXPECT_TRUE(Logit({.alpha = 0.05}).forward(torch::tensor({{1.2F}}), {}).y.isnan().all().item<bool>());
 }
 
 TEST(Logit, IsFiniteOnTheClosedInterval) {

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/config/load.h"
+#include "gen/io/run_dir.h"
+#include "support/support.h"
 #include "train/run_record.h"
 
 namespace gen {
@@ -50,6 +52,18 @@ TEST(RunRecord, NamesOnlyTheTypeOfAnotherType) {
   const Json vae = Json::parse(R"({"model": {"type": "vae", "beta": 1, "latent_dim": 4}})");
   const Json flow = Json::parse(R"({"model": {"type": "flow", "prior": "gaussian"}})");
   EXPECT_EQ(conflicting_options(vae, flow), std::vector<std::string>{"/model/type"});
+}
+
+// A step that was left out (train.nan_policy skip) leaves its loss in the checkpoint.
+TEST(Progress, IsReadBackWithALossThatIsNoNumber) {
+  const test::TempDir folder;
+  Progress p;
+  p.last_loss = std::nan("");
+  p.loss_sum = -HUGE_VAL;
+  write_json(folder / "p.json", to_json(p));
+  const Progress again = progress_from_json(read_json(folder / "p.json"));
+  EXPECT_TRUE(std::isnan(again.last_loss));
+  EXPECT_EQ(again.loss_sum, -HUGE_VAL);
 }
 
 }  // namespace
