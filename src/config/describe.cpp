@@ -19,19 +19,22 @@ class Describer final : public OptionVisitor {
     rows.push_back({path(key), kind.name() + " component", fallback, types_of(kind), doc});
   }
   void components(const char* key, std::vector<Component>& value, const KindBase& kind, const char* doc,
-                  const Limits&) override {
+                  const Limits& limits) override {
     std::vector<std::string> names;
     for (const auto& each : value) names.push_back(each.type);
+    const bool required = names.size() < limits.min_size.value_or(limits.required ? 1 : 0);
     rows.push_back({path(key), "list of " + kind.name() + " components",
-                    fmt::format("[{}]", fmt::join(names, ", ")), types_of(kind), doc});
+                    required ? "required" : fmt::format("[{}]", fmt::join(names, ", ")), types_of(kind),
+                    doc});
   }
   void require(bool, const char*, std::string_view, std::string_view) override {}
 
  protected:
   void leaf(const char* key, Slot slot, const char* doc, const Limits& limits) override {
-    rows.push_back({path(key), field_text::type_name(slot),
-                    limits.required ? "required" : field_text::shown(field_text::value(slot)),
-                    field_text::range(limits), doc});
+    rows.push_back(
+        {path(key), field_text::type_name(slot),
+         field_text::is_required(slot, limits) ? "required" : field_text::shown(field_text::value(slot)),
+         field_text::range(limits), doc});
   }
   bool enter(const char* key, const char*) override {
     prefix_.push_back(path(key) + ".");

@@ -98,6 +98,11 @@ std::string expected(const Slot& slot, const Limits& limits) {
       slot);
 }
 
+bool is_required(const Slot& slot, const Limits& limits) {
+  const Json fallback = value(slot);
+  return limits.required || (fallback.is_array() && fallback.size() < limits.min_size.value_or(0));
+}
+
 std::string range(const Limits& limits) {
   if (!limits.choices.empty()) return fmt::format("one of {}", fmt::join(limits.choices, ", "));
   std::string text = bounds(limits);

@@ -35,14 +35,15 @@ class Loader final : public OptionVisitor {
       if (value && value.options) visit_component(nullptr, child(key), value);
       return;
     }
-    load_component(*given, child(key), value, kind, limits.required);
+    load_component(*given, child(key), value, kind, limits);
   }
 
   void components(const char* key, std::vector<Component>& value, const KindBase& kind, const char*,
                   const Limits& limits) override {
     const Json* given = take(key);
     if (given == nullptr) {
-      if (limits.required) missing(key, fmt::format("a list of {} components", kind.name()));
+      if (limits.required || value.size() < limits.min_size.value_or(0))
+        missing(key, fmt::format("a list of {} components", kind.name()));
       for (auto& each : value) kind.resolve(each);
       return;
     }
@@ -50,7 +51,7 @@ class Loader final : public OptionVisitor {
       return wrong(child(key), fmt::format("a list of {} components", kind.name()), *given);
     value.assign(given->size(), Component());
     for (size_t i = 0; i < given->size(); ++i)
-      load_component((*given)[i], fmt::format("{}/{}", child(key), i), value[i], kind, /*required=*/true);
+      load_component((*given)[i], fmt::format("{}/{}", child(key), i), value[i], kind, {.required = true});
     if (limits.min_size && value.size() < *limits.min_size)
       issue(child(key), fmt::format("expected at least {} of them, got {}", *limits.min_size, value.size()));
     if (limits.max_size && value.size() > *limits.max_size)
@@ -66,7 +67,7 @@ class Loader final : public OptionVisitor {
   void leaf(const char* key, Slot slot, const char*, const Limits& limits) override {
     const Json* given = take(key);
     if (given == nullptr) {
-      if (limits.required) missing(key, field_text::expected(slot, limits));
+      if (field_text::is_required(slot, limits)) missing(key, field_text::expected(slot, limits));
       return;
     }
     std::visit([&](auto* value) { assign(child(key), *given, *value, slot, limits); }, slot);
@@ -134,8 +135,8 @@ class Loader final : public OptionVisitor {
   }
 
   void load_component(const Json& given, const std::string& pointer, Component& value, const KindBase& kind,
-                      bool required) {
-    if (given.is_null() && !required) {
+                      const Limits& limits) {
+    if (given.is_null() && !limits.required) {
       value = Component();
       return;
     }
@@ -145,6 +146,7 @@ class Loader final : public OptionVisitor {
       return wrong(pointer, expected, given, fmt::format(" (write {{\"type\": {}}})", given.dump()));
     if (!given.is_object()) return wrong(pointer, expected, given);
     std::string type = value.type;
+    if (type.empty() && limits.usual_type != nullptr) type = limits.usual_type;
     if (const auto it = given.find("type"); it != given.end()) {
       if (!it->is_string())
         return wrong(pointer + "/type", fmt::format("one of {}", fmt::join(types, ", ")), *it);

@@ -31,6 +31,7 @@ struct Limits {
   bool required = false;                               ///< no default: must be given
   std::optional<size_t> min_size = {}, max_size = {};  ///< number of elements of a list
   bool existing_path = false;                          ///< a file or folder that must exist, unless empty
+  const char* usual_type = nullptr;                    ///< of a component whose object names no "type"
 };
 
 /// The field types. Optional ones accept null.

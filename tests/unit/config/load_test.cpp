@@ -164,6 +164,41 @@ TEST(Load, LetsBookkeepingKeysPassWhereAsked) {
   EXPECT_TRUE(mistakes(R"({"_class_name": "X"})", {.ignore_bookkeeping = true}).empty());
 }
 
+struct Lists {
+  std::vector<int64_t> sizes;
+  std::vector<Component> drawn;
+  Component usual;
+  void visit(OptionVisitor& v) {
+    v.field("sizes", sizes, "sizes", {.min_size = 1});
+    v.components("drawn", drawn, figures(), "what to draw", {.min_size = 1});
+    v.component("usual", usual, figures(), "a circle, unless it says otherwise", {.usual_type = "circle"});
+  }
+};
+
+TEST(Load, AListThatMayNotBeEmptyAndHasNoDefaultIsRequired) {
+  Issues issues;
+  Lists lists;
+  load(Document::parse("{}", "c.json", issues), lists, issues);
+  EXPECT_EQ(
+      issues.lines(),
+      (Lines{"c.json: /sizes: expected a list of at least 1 integers, got nothing (the key is required)",
+             "c.json: /drawn: expected a list of figure components, got nothing (the key is required)"}));
+  const auto rows = describe<Lists>();
+  EXPECT_EQ(rows[0].fallback, "required");
+  EXPECT_EQ(rows[1].fallback, "required");
+  EXPECT_EQ(rows[2].fallback, "null");
+}
+
+TEST(Load, OptionsWithoutATypeAreThoseOfTheUsualOne) {
+  Issues issues;
+  Lists lists;
+  load(Document::parse(R"({"sizes": [1], "drawn": [{"type": "circle"}], "usual": {"radius": 2}})", "c.json",
+                       issues),
+       lists, issues);
+  ASSERT_TRUE(issues.empty()) << issues.lines()[0];
+  EXPECT_EQ(figures().make(lists.usual), 12.0);
+}
+
 TEST(Dump, IsAFixedPoint) {
   Issues issues;
   Outer first;
