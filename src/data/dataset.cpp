@@ -41,7 +41,8 @@ int64_t DataSpec::dims() const {
 
 Json to_json(const DataSpec& spec) {
   return Json{{"kind", to_string(spec.kind)},    {"shape", spec.shape},   {"num_classes", spec.num_classes},
-              {"class_names", spec.class_names}, {"levels", spec.levels}, {"captions", spec.captions}};
+              {"class_names", spec.class_names}, {"levels", spec.levels}, {"captions", spec.captions},
+              {"padding", spec.padding}};
 }
 
 DataSpec data_spec_from_json(const Json& value) {
@@ -53,6 +54,7 @@ DataSpec data_spec_from_json(const Json& value) {
     value.at("class_names").get_to(spec.class_names);
     value.at("levels").get_to(spec.levels);
     value.at("captions").get_to(spec.captions);
+    spec.padding = value.value("padding", int64_t{0});  // of a run that knew no padding
   } catch (const nlohmann::json::exception& error) {
     throw DataError(
         fmt::format("data spec: expected the fields kind, shape, num_classes, class_names, levels and "
@@ -80,6 +82,12 @@ const char* to_string(Split split) {
       return "test";
   }
   return "";
+}
+
+Split split_named(const std::string& name) {
+  for (const Split split : {Split::train, Split::validation, Split::test})
+    if (name == to_string(split)) return split;
+  throw ConfigError(fmt::format("expected a split, train, validation or test, got \"{}\"", name));
 }
 
 at::Tensor Dataset::log_density(const at::Tensor&) const { return {}; }

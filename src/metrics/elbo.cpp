@@ -19,6 +19,7 @@ class Elbo final : public Metric {
   void update(Model& model, const Batch& batch, Rng& rng) override {
     if (const auto missing = missing_capability(model); !missing.empty())
       throw ConfigError("eval: metric elbo asks the model for " + missing);
+    described_ = model.variational()->elbo_protocol();
     auto terms = model.variational()->elbo_terms(batch, rng);
     for (int64_t draw = 1; draw < draws_; ++draw) {
       const auto more = model.variational()->elbo_terms(batch, rng);
@@ -34,7 +35,11 @@ class Elbo final : public Metric {
   std::vector<MetricResult> compute() const override {
     std::vector<MetricResult> results;
     for (const auto& [name, mean] : means_) {
-      Json protocol = {{"examples", mean.count()}, {"posterior_draws", draws_}, {"sum", "over dimensions"}};
+      Json protocol = protocol_of(mean);
+      protocol["posterior_draws"] = draws_;
+      protocol["sum"] = "over dimensions";
+      protocol["sign"] = "elbo = reconstruction - kl, log-probabilities: larger is better";
+      protocol["likelihood"] = described_;
       results.push_back(
           {name, mean.mean(), mean.std_error(), "nats", std::move(protocol), mean.non_finite()});
     }
@@ -43,6 +48,7 @@ class Elbo final : public Metric {
 
  private:
   int64_t draws_;
+  std::string described_;
   std::vector<std::pair<std::string, Mean>> means_;
 };
 

@@ -1,5 +1,7 @@
 #include "metrics/likelihood.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -40,14 +42,23 @@ class LikelihoodMetric final : public Metric {
   }
 
   std::vector<MetricResult> compute() const override {
-    Json protocol = {{"examples", mean_.count()},
-                     {"importance_samples", options_.importance_samples},
-                     {"exact", exact_},
-                     {"kind", exact_ ? "exact" : "upper bound (from a lower bound of log p)"},
-                     {"likelihood", described_}};
+    Json protocol = protocol_of(mean_);
+    protocol["importance_samples"] = options_.importance_samples;
+    protocol["exact"] = exact_;
+    protocol["kind"] = exact_ ? "exact" : "upper bound (from a lower bound of log p)";
+    protocol["sign"] = "-log p: smaller is better";
+    protocol["likelihood"] = described_;
     if (bits_) {
       protocol["dims"] = data_.dims();
       protocol["bits_offset"] = offset_;
+      protocol["formula"] = "bits_offset - log p / (dims ln 2)";
+      if (data_.padding > 0)
+        protocol["padding"] = fmt::format(
+            "{} of the dims are a border of zeros: over the other {} the same bits are "
+            "{:.5g} bits/dim",
+            data_.padding, data_.dims() - data_.padding,
+            mean_.mean() * static_cast<double>(data_.dims()) /
+                static_cast<double>(data_.dims() - data_.padding));
     }
     return {{name(), mean_.mean(), mean_.std_error(), bits_ ? "bits/dim" : "nats", std::move(protocol),
              mean_.non_finite()}};

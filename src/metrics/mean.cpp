@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "gen/core/finite.h"
 
@@ -27,6 +28,10 @@ double Mean::std_error() const {
   if (count_ < 2) return 0;
   const auto n = static_cast<double>(count_);
   return std::sqrt(squares_ / (n - 1) / n);
+}
+
+Json protocol_of(const Mean& mean) {
+  return {{"examples", mean.count()}, {"std_error", "of the mean over the examples"}};
 }
 
 }  // namespace gen

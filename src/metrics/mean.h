@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "gen/config/json.h"
+
 namespace gen {
 
 class Mean {
@@ -24,5 +26,8 @@ class Mean {
   double mean_ = 0, squares_ = 0;  // of the differences from the mean
   std::vector<int64_t> non_finite_;
 };
+
+/// What every protocol says of a mean: its number of examples and what its spread is.
+Json protocol_of(const Mean& mean);
 
 }  // namespace gen

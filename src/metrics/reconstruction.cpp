@@ -22,6 +22,7 @@ class Reconstruction final : public Metric {
   void update(Model& model, const Batch& batch, Rng&) override {
     if (const auto missing = missing_capability(model); !missing.empty())
       throw ConfigError("eval: metric reconstruction asks the model for " + missing);
+    described_ = model.autoencoder()->reconstruction_protocol();
     const auto y = model.autoencoder()->reconstruct(batch.x);
     mse_.add(mean_squared_error(batch.x, y), batch.indices);
     if (images_) psnr_.add(psnr(batch.x, y), batch.indices);
@@ -29,9 +30,10 @@ class Reconstruction final : public Metric {
   }
 
   std::vector<MetricResult> compute() const override {
-    Json protocol = {{"examples", mse_.count()},
-                     {"code", "mean of the posterior"},
-                     {"average", "of the examples' own values"}};
+    Json protocol = protocol_of(mse_);
+    protocol["code"] = "mean of the posterior";
+    protocol["encoder"] = described_;
+    protocol["average"] = "of the examples' own values";
     std::vector<MetricResult> results{
         {"mse", mse_.mean(), mse_.std_error(), "", protocol, mse_.non_finite()}};
     if (images_) {
@@ -49,6 +51,7 @@ class Reconstruction final : public Metric {
 
  private:
   bool images_, windows_fit_;
+  std::string described_;
   Mean mse_, psnr_, ssim_;
 };
 

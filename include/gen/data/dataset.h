@@ -27,6 +27,7 @@ struct DataSpec {
   std::vector<std::string> class_names;  ///< num_classes of them, or none
   int64_t levels = 256;                  ///< images: x = k/(levels-1), k = 0..levels-1; 0 for continuous data
   bool captions = false;
+  int64_t padding = 0;  ///< images: how many of dims() are a border of zeros around smaller ones
 
   int64_t dims() const;  ///< product of shape
   bool operator==(const DataSpec&) const = default;
@@ -54,6 +55,8 @@ struct Batch {
 
 enum class Split { train, validation, test };
 const char* to_string(Split split);
+/// "train", "validation" or "test", as to_string() says it.
+Split split_named(const std::string& name);
 
 /// A split of a data set with random access. get() is called from many threads at once and must not change state;
 /// random augmentation, in the training split alone, draws from `rng` only.

@@ -103,6 +103,7 @@ std::unique_ptr<Dataset> make_mnist(const MnistOptions& options, Split split) {
                             : held_out_rows(split, total, options.validation, options.test, "mnist");
   ImageTable table;
   table.spec.shape = {1, options.size, options.size};
+  table.spec.padding = options.size * options.size - pair.images.dims[1] * pair.images.dims[2];
   table.spec.num_classes = options.num_classes;
   table.spec.class_names = class_names(options);
   table.pixels = place_all(pair.images, rows, options);

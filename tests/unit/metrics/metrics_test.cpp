@@ -53,6 +53,8 @@ class Oracle final : public Model, public Likelihood, public Variational, public
     const auto draw = rng.uniform({batch.size()});
     return {{"elbo", draw}, {"reconstruction", draw + 1}, {"kl", at::ones({batch.size()})}};
   }
+  std::string elbo_protocol() const override { return "oracle"; }
+  std::string reconstruction_protocol() const override { return "halved"; }
   at::Tensor reconstruct(const at::Tensor& x) override { return 0.5 * x; }
   at::Tensor interpolate(const at::Tensor& x0, const at::Tensor&, int64_t) override { return x0; }
 
@@ -170,6 +172,35 @@ TEST(Reconstruction, LeavesOutWhatTheDataDoNotHave) {
   auto small = make("reconstruction", spec(DataKind::images, {1, 8, 8}, 256));
   small->update(model, batch_of(at::ones({4, 1, 8, 8})), rng);
   EXPECT_EQ(small->compute().size(), 2U);  // smaller than the window of SSIM
+}
+
+TEST(BitsPerDim, SaysWhatABorderIsWorth) {
+  Oracle model;
+  model.offset = 8;
+  Rng rng(0);
+  auto data = kImages;  // 144 dims
+  data.padding = 44;
+  auto metric = make("bits_per_dim", data);
+  metric->update(model, images({0}), rng);
+  const auto protocol = metric->compute().at(0).protocol;
+  EXPECT_EQ(protocol["padding"],
+            "44 of the dims are a border of zeros: over the other 100 the same bits are 11.52 bits/dim");
+}
+
+TEST(EveryMetric, SaysWhatItsSpreadAndItsSignAre) {
+  Oracle model;
+  model.offset = 8;
+  Rng rng(0);
+  for (const auto& type : metrics().types()) {
+    auto metric = make(type, kImages);
+    metric->update(model, batch_of(at::rand({2, 1, 12, 12})), rng);
+    for (const auto& result : metric->compute()) {
+      EXPECT_EQ(result.protocol["examples"], 2) << type;
+      EXPECT_EQ(result.protocol["std_error"], "of the mean over the examples") << type;
+      if (result.unit == "nats" || result.unit == "bits/dim")
+        EXPECT_TRUE(result.protocol.contains("sign")) << type;
+    }
+  }
 }
 
 TEST(EveryMetric, SaysWhatAModelLacks) {
