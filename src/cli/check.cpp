@@ -10,9 +10,10 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
+#include "gen/core/log.h"
 #include "gen/core/units.h"
-#include "gen/metrics/metric.h"
 #include "gen/train/experiment.h"
+#include "gen/train/parts.h"
 
 namespace gen::cli {
 namespace {
@@ -60,14 +61,13 @@ struct Report {
 Report examine(const ExperimentOptions& experiment) {
   Report report;
   report.experiment = experiment;
-  const auto dataset = datasets().make(experiment.data, Split::train);
-  report.data = dataset->spec();
-  report.train_examples = dataset->size();
-  const auto model = models().make(experiment.model, report.data);
-  make_metrics(experiment.eval.metrics, *model, report.data);  // throws where one cannot be answered
-  report.parameters = parameter_counts(model->module());
+  const Parts parts = build_parts(experiment, at::kCPU);
+  for (const auto& warning : parts.warnings) log::warning("{}", warning);
+  report.data = parts.data->spec();
+  report.train_examples = parts.data->size();
+  report.parameters = parameter_counts(parts.model->module());
   for (const auto& [name, count] : report.parameters) report.total_parameters += count;
-  report.memory = estimate_memory(*model, report.data, experiment.train);
+  report.memory = estimate_memory(*parts.model, report.data, experiment.train);
   return report;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "gen/config/load.h"
+#include "gen/config/option_error.h"
 #include "gen/core/finite.h"
 #include "gen/core/log.h"
 #include "gen/core/signals.h"
@@ -52,7 +53,8 @@ std::vector<std::string> sets_of(const Flags& flags) {
 
 // The metrics the config names, or all that the model can answer.
 std::vector<std::unique_ptr<Metric>> chosen_metrics(LoadedRun& loaded) {
-  auto chosen = make_metrics(loaded.experiment.eval.metrics, *loaded.model, loaded.data);
+  auto chosen = made_within(
+      "/eval", [&] { return make_metrics(loaded.experiment.eval.metrics, *loaded.model, loaded.data); });
   if (chosen.empty())
     throw ConfigError(fmt::format("{}: no registered metric applies to a model of type {} (gen list metric)",
                                   loaded.experiment.name, loaded.experiment.model.type));
@@ -63,17 +65,18 @@ std::string words(const Json& protocol) {
   if (!protocol.is_object()) return protocol.is_string() ? protocol.get<std::string>() : protocol.dump();
   std::vector<std::string> parts;
   for (const auto& [key, value] : protocol.items())
-    parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
+    if (key != "std_error")  // said once, below the table
+      parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 void print_text(const Json& document) {
   const auto examples = document["examples"].get<int64_t>(), all = document["split_examples"].get<int64_t>();
-  results::print("{}: {} split, {} examples, {} weights of step {}, seed {}\n\n",
+  results::print("{}: {} split, {} examples, {} weights of step {}, seed {}, batches of {}\n\n",
                  document["run"].get<std::string>(), document["split"].get<std::string>(),
                  examples < all ? fmt::format("the first {} of {}", examples, all) : fmt::format("{}", all),
                  document["weights"].get<std::string>(), document["checkpoint_step"].get<int64_t>(),
-                 document["seed"].get<int64_t>());
+                 document["seed"].get<int64_t>(), document["batch_size"].get<int64_t>());
   if (document.contains("partial"))
     results::print("PARTIAL, {} examples were asked for: {}\n\n", document["partial"]["asked"].get<int64_t>(),
                    document["partial"]["because"].get<std::string>());
@@ -90,7 +93,11 @@ void print_text(const Json& document) {
                     number("value") + (spread ? " +- " + number("std_error") : ""),
                     result["unit"].get<std::string>(), words(result["protocol"])});
   }
-  results::print("{}", table({"metric", "value", "unit", "protocol"}, rows, 140));
+  results::print("{}+- is the standard error of the mean over the examples\n",
+                 table({"metric", "value", "unit", "protocol"}, rows, 140));
+  if (document.contains("data_entropy"))
+    results::print("the data's own entropy is {:.5g} nats: on average no model's nll is smaller\n",
+                   document["data_entropy"].get<double>());
 }
 
 // Of every score that is no number: the examples to blame.
@@ -154,6 +161,7 @@ Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& sc
                    {"checkpoint_step", loaded.step},
                    {"seed", loaded.experiment.seed},
                    {"batch_size", loaded.experiment.eval.batch_size},
+                   {"precision", "fp32"},
                    {"data", dump(loaded.experiment.data)},
                    {"skipped", Json::array()},
                    {"results", Json::array()}};
@@ -174,6 +182,7 @@ ExitCode run(const Flags& flags) {
   const RunDir folder = RunDir::open_existing(flags.run);
   LoadedRun loaded =
       load_run(folder.path(), flags.device.value_or(""), {flags.raw, flags.checkpoint}, sets_of(flags));
+  loaded.model->prepare_inference(at::kFloat);
   if (flags.seed) loaded.experiment.seed = *flags.seed;
   auto chosen = chosen_metrics(loaded);
   const auto data = open_split(loaded);
@@ -186,7 +195,8 @@ ExitCode run(const Flags& flags) {
   std::vector<MetricResult> computed;
   for (const auto& metric : chosen)
     for (auto& result : metric->compute()) computed.push_back(std::move(result));
-  const Json document = document_of(loaded, folder, scored, computed, asked, all);
+  Json document = document_of(loaded, folder, scored, computed, asked, all);
+  if (const auto entropy = data->entropy()) document["data_entropy"] = *entropy;
   // Printed first: a folder that cannot be written must not cost the scores.
   if (flags.json)
     results::print_json(document);

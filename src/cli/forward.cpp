@@ -52,6 +52,7 @@ TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
 
 TensorMap run_run(const Flags& flags, const TensorMap& inputs) {
   const LoadedRun loaded = load_run(flags.model, flags.device.value_or(""), {flags.raw, flags.checkpoint});
+  loaded.model->prepare_inference(at::kFloat);
   return loaded.model->forward_named(to_device(inputs, loaded.device));
 }
 

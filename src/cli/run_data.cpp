@@ -7,15 +7,6 @@
 #include "gen/core/error.h"
 
 namespace gen::cli {
-namespace {
-
-Split split_named(const std::string& name) {
-  for (const Split split : {Split::train, Split::validation})
-    if (name == to_string(split)) return split;
-  return Split::test;
-}
-
-}  // namespace
 
 std::unique_ptr<Dataset> open_split(const LoadedRun& loaded) {
   const auto& experiment = loaded.experiment;

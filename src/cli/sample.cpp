@@ -19,6 +19,7 @@
 #include "gen/core/units.h"
 #include "gen/diffusion/sampler.h"
 #include "gen/io/run_dir.h"
+#include "gen/train/parts.h"
 #include "gen/train/trainer.h"
 
 namespace gen::cli {
@@ -86,14 +87,16 @@ Component sampler_of(const LoadedRun& loaded, const std::string& mode) {
 // What sample.json and every PNG say of where the samples came from.
 Json provenance(const LoadedRun& loaded, const RunDir& folder, const std::string& mode, uint64_t seed) {
   const Json record = read_json(folder.run());
+  const bool prior = mode == "prior";
   return {{"run", folder.path().string()},
           {"config_hash", record.value("config_hash", "")},
           {"checkpoint_step", loaded.step},
           {"weights", loaded.ema ? "ema" : "raw"},
           {"seed", seed},
           {"sampler", dump(sampler_of(loaded, mode))},
-          {"precision", dump(loaded.experiment.sample)["precision"]},
-          {"temperature", loaded.experiment.sample.temperature}};
+          // Of draws from the prior: what is made of examples is computed in float32, and nothing is drawn.
+          {"precision", prior ? dump(loaded.experiment.sample)["precision"] : Json(nullptr)},
+          {"temperature", prior ? Json(loaded.experiment.sample.temperature) : Json(nullptr)}};
 }
 
 Metadata png_text(const Json& provenance) {
@@ -105,13 +108,18 @@ Metadata png_text(const Json& provenance) {
   return text;
 }
 
-// Draws in chunks; returns the network calls a sample.
-int64_t draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t seed, SampleWriter& writer,
-             bool quiet) {
+struct Drawn {
+  int64_t evaluations = 1;      // network calls a sample
+  std::vector<int64_t> labels;  // of each sample, where the model is conditional
+};
+
+// Draws in chunks.
+Drawn draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t seed, SampleWriter& writer,
+           bool quiet) {
   const c10::InferenceMode inference;
   const auto& options = loaded.experiment.sample;
   ProgressLine progress(quiet);
-  int64_t evaluations = 0;
+  Drawn drawn;
   for (int64_t first = 0; first < options.count; first += options.batch_size) {
     const int64_t count = std::min(options.batch_size, options.count - first);
     SampleRequest request;
@@ -129,10 +137,15 @@ int64_t draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t see
     progress.update(fmt::format("samples {}-{} of {}", first + 1, first + count, options.count));
     const Samples samples = loaded.model->sample(request);
     check_finite(samples, first);
-    evaluations = samples.evaluations;
+    drawn.evaluations = samples.evaluations;
+    if (samples.label.defined()) {
+      const at::Tensor label = samples.label.to(at::kCPU, at::kLong).contiguous();
+      drawn.labels.insert(drawn.labels.end(), label.data_ptr<int64_t>(),
+                          label.data_ptr<int64_t>() + label.numel());
+    }
     writer.add(samples, first);
   }
-  return evaluations;
+  return drawn;
 }
 
 void print_result(const Json& document, const std::vector<std::filesystem::path>& files, const Flags& flags) {
@@ -175,6 +188,9 @@ ExitCode run(const Flags& flags) {
       load_run(folder.path(), flags.device.value_or(""), {flags.raw, flags.checkpoint}, sets_of(flags));
   std::vector<int64_t> labels;
   for (const auto& label : flags.labels) labels.push_back(class_of(label, loaded.data));
+  const bool from_prior = flags.mode == "prior";
+  if (from_prior) check_sampling(*loaded.model, loaded.experiment.sample);
+  loaded.model->prepare_inference(from_prior ? sampling_dtype(loaded.experiment.sample) : at::kFloat);
   const auto seed = static_cast<uint64_t>(flags.seed.value_or(loaded.experiment.seed));
   const std::filesystem::path out = flags.out.empty() ? folder.samples() : std::filesystem::path(flags.out);
 
@@ -186,16 +202,15 @@ ExitCode run(const Flags& flags) {
   SampleFolder target(out, document, planned, flags.overwrite);
   if (flags.out.empty()) note_made(folder, planned);
   SampleWriter writer(target, flags.format, loaded.data.kind, png_text(document));
-  const bool from_prior = flags.mode == "prior";
-  const int64_t evaluations = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : 1;
+  const Drawn drawn = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : Drawn();
   if (!from_prior) loaded.experiment.sample.count = draw_from_data(loaded, flags.mode, writer);
   const auto files = writer.finish();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
 
   document["mode"] = flags.mode;
   document["count"] = loaded.experiment.sample.count;
-  document["labels"] = labels.empty() ? Json(nullptr) : Json(labels);
-  document["evaluations"] = evaluations;
+  document["labels"] = drawn.labels.empty() ? Json(nullptr) : Json(drawn.labels);
+  document["evaluations"] = drawn.evaluations;
   document["device"] = loaded.device.str();
   document["elapsed_s"] = elapsed.count();
   document["files"] = Json::array();
@@ -225,7 +240,8 @@ void add_sample(CLI::App& app, Action& action) {
   verb->add_option("--sampler", flags->sampler, "of an iterative model (gen list sampler)")
       ->option_text("TYPE");
   verb->add_option("--steps", flags->steps, "of the sampler")->option_text("N")->check(whole_number(1));
-  verb->add_option("--label", flags->labels, "class number or name, repeatable; cycled over the samples")
+  verb->add_option("--label", flags->labels,
+                   "class number or name, repeatable, cycled over the samples; default: every class in turn")
       ->option_text("CLASS")
       ->allow_extra_args(false);
   verb->add_option("--mode", flags->mode, "prior (default); reconstruct, interpolate: of held-out examples")

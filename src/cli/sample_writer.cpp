@@ -52,7 +52,7 @@ void SampleWriter::add(const Samples& samples, int64_t first_index) {
   folder_.begin();
   const auto x = samples.x.to(at::kCPU);
   if (format_ == "png" && kind_ == DataKind::images) {
-    write_images(x, first_index);
+    write_images(x, samples.label, first_index);
     if (num_kept_ >= kGridMost) return;
   }
   kept_.push_back(x);
@@ -76,11 +76,12 @@ std::vector<std::filesystem::path> SampleWriter::finish() {
   return files_;
 }
 
-void SampleWriter::write_images(const at::Tensor& x, int64_t first_index) {
+void SampleWriter::write_images(const at::Tensor& x, const at::Tensor& label, int64_t first_index) {
   for (int64_t i = 0; i < x.size(0); ++i) {
     Metadata text = text_;
     text["index"] = std::to_string(first_index + i);
     files_.push_back(path(picture_name(first_index + i)));
+    if (label.defined()) text["label"] = std::to_string(label[i].item<int64_t>());
     write_png(files_.back(), to_image(x[i]), text);
   }
 }

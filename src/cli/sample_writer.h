@@ -26,7 +26,7 @@ class SampleWriter {
   std::vector<std::filesystem::path> finish();
 
  private:
-  void write_images(const at::Tensor& x, int64_t first_index);
+  void write_images(const at::Tensor& x, const at::Tensor& label, int64_t first_index);
   void write_arrays();
   at::Tensor all() const;
 

@@ -15,12 +15,12 @@ class DdimSampler final : public Sampler {
   explicit DdimSampler(const DdimSamplerOptions& options) : options_(options) {}
 
   int64_t evaluations(const NoiseSchedule&) const override { return options_.steps; }
+  void check(const NoiseSchedule& schedule) const override { grid(schedule); }
 
   at::Tensor run(Denoiser& denoise, const NoiseSchedule& schedule, at::Tensor x, const NoiseSource& noise,
                  const StepProgress& progress) const override {
     const auto bound = clipping_bound(options_.clipping, denoise);
-    const auto grid = make_time_grid(options_.timestep_spacing, schedule.num_timesteps(), options_.steps,
-                                     options_.steps_offset);
+    const auto grid = this->grid(schedule);
     for (size_t i = 0; i < grid.points.size(); ++i) {
       const double t = grid.points[i];
       const double alpha = schedule.alpha(t), sigma = schedule.sigma(t);
@@ -43,6 +43,11 @@ class DdimSampler final : public Sampler {
   }
 
  private:
+  TimeGrid grid(const NoiseSchedule& schedule) const {
+    return make_time_grid(options_.timestep_spacing, schedule.num_timesteps(), options_.steps,
+                          options_.steps_offset);
+  }
+
   // alpha_bar where step i leads to.
   double next_alpha_bar(const NoiseSchedule& schedule, const TimeGrid& grid, size_t i) const {
     double next = i + 1 < grid.points.size() ? grid.points[i + 1] : -1;
@@ -83,7 +88,7 @@ std::unique_ptr<Sampler> make_ddim_sampler(const DdimSamplerOptions& options) {
 Component default_sampler(const NoiseSchedule& schedule) {
   DdimSamplerOptions options;
   options.steps = std::min(options.steps, schedule.num_timesteps());
-  return make_component("ddim", options);
+  return make_component(kDefaultSampler, options);
 }
 
 }  // namespace gen

@@ -19,12 +19,12 @@ class DdpmSampler final : public Sampler {
   int64_t evaluations(const NoiseSchedule& schedule) const override {
     return options_.steps.value_or(schedule.num_timesteps());
   }
+  void check(const NoiseSchedule& schedule) const override { grid(schedule); }
 
   at::Tensor run(Denoiser& denoise, const NoiseSchedule& schedule, at::Tensor x, const NoiseSource& noise,
                  const StepProgress& progress) const override {
     const auto bound = clipping_bound(options_.clipping, denoise);
-    const auto [times] = make_time_grid(options_.timestep_spacing, schedule.num_timesteps(),
-                                        evaluations(schedule), options_.steps_offset);
+    const auto [times] = grid(schedule);
     for (size_t i = 0; i < times.size(); ++i) {
       const bool last = i + 1 == times.size();
       const double t = times[i];
@@ -40,6 +40,10 @@ class DdpmSampler final : public Sampler {
   }
 
  private:
+  TimeGrid grid(const NoiseSchedule& schedule) const {
+    return make_time_grid(options_.timestep_spacing, schedule.num_timesteps(), evaluations(schedule),
+                          options_.steps_offset);
+  }
   static double squared(double value) { return value * value; }
 
   /// q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eq. 7) with the variance that was chosen; alpha_bar of Ho et al. is alpha^2

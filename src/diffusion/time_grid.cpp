@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include "gen/config/option_error.h"
 #include "gen/core/check.h"
-#include "gen/core/error.h"
 
 namespace gen {
 namespace {
@@ -32,18 +32,21 @@ double time_at(TimestepSpacing spacing, int64_t num_timesteps, int64_t steps, in
 
 TimeGrid make_time_grid(TimestepSpacing spacing, int64_t num_timesteps, int64_t steps, int64_t steps_offset) {
   if (steps > num_timesteps)
-    throw ConfigError(
-        fmt::format("sampler: steps: expected at most the {} timesteps of the noise schedule, got {}",
-                    num_timesteps, steps));
+    throw OptionError("/steps", fmt::format("expected at most {}, the timesteps of the noise schedule "
+                                            "(num_train_timesteps), got {}",
+                                            num_timesteps, steps));
   TimeGrid grid;
   grid.points.reserve(static_cast<size_t>(steps));
   for (int64_t i = steps - 1; i >= 0; --i)
     grid.points.push_back(time_at(spacing, num_timesteps, steps, steps_offset, i));
   if (grid.points.front() > static_cast<double>(num_timesteps - 1))
-    throw ConfigError(
-        fmt::format("sampler: steps_offset: expected a first time of at most {}, got {} (lower "
-                    "steps_offset or steps)",
-                    num_timesteps - 1, grid.points.front()));
+    throw OptionError(
+        "/steps_offset",
+        fmt::format(
+            "expected at most {} with {} steps of the {} timesteps, got {} (the first time would be {}, "
+            "beyond the last of the noise schedule; lower it, or take timestep_spacing trailing)",
+            num_timesteps - 1 - (steps - 1) * (num_timesteps / steps), steps, num_timesteps, steps_offset,
+            grid.points.front()));
   return grid;
 }
 

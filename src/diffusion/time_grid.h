@@ -23,7 +23,7 @@ struct TimeGrid {
 
 /// `steps` integer times of 0 .. num_timesteps - 1:
 /// leading: i * (T / N), rounded down to a multiple, plus `steps_offset`; trailing: T - i * T/N - 1, so that
-/// T - 1 is among them, with the rounding of numpy's arange (the time -1 that diffusers adds at some N is left out); linspace: from T - 1 to 0, both among them. Ties round to even. Throws ConfigError
+/// T - 1 is among them, with the rounding of numpy's arange (the time -1 that diffusers adds at some N is left out); linspace: from T - 1 to 0, both among them. Ties round to even. Throws OptionError
 /// where steps exceeds T or the offset leads beyond T - 1.
 TimeGrid make_time_grid(TimestepSpacing spacing, int64_t num_timesteps, int64_t steps,
                         int64_t steps_offset = 0);

@@ -4,9 +4,11 @@
 #include <numeric>
 
 #include "gen/config/load.h"
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/error.h"
 #include "gen/nn/row_wise.h"
+#include "nn/class_labels.h"
 
 namespace gen {
 
@@ -55,6 +57,7 @@ at::Tensor Mlp::forward(const at::Tensor& sample, const at::Tensor& timestep,
                          : "mlp: expected no class_labels, as the network is not conditioned on them");
   auto time = time_embedding_->forward(
       time_proj_->forward(timestep.reshape({-1}).expand({B})).to(sample.scalar_type()));
+  if (class_embedding_) check_class_labels("mlp", class_labels, B, *options_.num_class_embeds);
   if (class_embedding_) time = time + at::embedding(class_embedding_->weight, class_labels);
   time = row_wise::silu(time);                          // [B, hidden]
   auto h = proj_in_->forward(sample.reshape({B, -1}));  // [B, hidden]
@@ -74,18 +77,19 @@ Json Mlp::ecosystem_config() const {
 std::shared_ptr<DenoisingNetwork> make_mlp(const MlpOptions& options, const NetworkContext& context) {
   MlpOptions filled = options;
   auto shape = context.shape;
+  OptionMistakes mistakes;
   if (!shape.empty()) {
     const int64_t features = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
     if (filled.in_features && *filled.in_features != features)
-      throw ConfigError(fmt::format("mlp: in_features: expected {}, the data's, or null, got {}", features,
-                                    *filled.in_features));
+      mistakes.add("/in_features", fmt::format("expected {}, as the data have, or null, got {}", features,
+                                               *filled.in_features));
     filled.in_features = features;
+    fit_num_class_embeds(filled.num_class_embeds, context.num_classes, mistakes);
   }
   if (!filled.in_features)
-    throw ConfigError(
-        "mlp: in_features: expected an integer, as there are no data to take it from, got null");
+    mistakes.add("/in_features", "expected an integer, as there are no data to take it from, got null");
+  mistakes.throw_if_any();
   if (shape.empty()) shape = {*filled.in_features};
-  if (context.num_classes > 0 && !filled.num_class_embeds) filled.num_class_embeds = context.num_classes;
   return std::make_shared<Mlp>(filled, std::move(shape));
 }
 

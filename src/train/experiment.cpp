@@ -94,9 +94,13 @@ void SampleOptions::visit(OptionVisitor& v) {
   v.field("count", count, "samples to draw", {.min = 1, .max = kMaxCount});
   v.field("batch_size", batch_size, "samples drawn at once; changes speed and memory, not the samples",
           {.min = 1, .max = kMaxCount});
-  v.component("sampler", sampler, samplers(), "how an iterative model samples; null: the model's default");
+  v.component(
+      "sampler", sampler, samplers(),
+      "how an iterative model samples; null: the model's default; options without a type are the default's",
+      {.usual_type = kDefaultSampler});
   v.choice("precision", precision, kSamplingPrecisions, "of the network of an iterative model: fp32 or bf16");
-  v.field("temperature", temperature, "factor on the noise of the prior, where that has a meaning",
+  v.field("temperature", temperature,
+          "factor on the draws from the prior of a vae or a flow; a diffusion takes only 1",
           {.min = 0, .exclusive_min = true});
 }
 

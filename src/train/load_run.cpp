@@ -60,8 +60,6 @@ LoadedRun load_run(const std::filesystem::path& folder, const std::string& devic
   load_weights(run, record, weights, checkpoint, loaded);
   for (auto& parameter : loaded.model->module().parameters()) parameter.set_requires_grad(false);
   loaded.model->module().eval();
-  loaded.model->prepare_inference(loaded.experiment.sample.precision == Precision::bf16 ? at::kBFloat16
-                                                                                        : at::kFloat);
   return loaded;
 }
 

@@ -4,15 +4,11 @@
 #include "gen/core/log.h"
 #include "gen/core/parallel.h"
 #include "gen/core/rng.h"
-#include "gen/metrics/metric.h"
 #include "gen/nn/network.h"
+#include "gen/train/parts.h"
 
 namespace gen {
 namespace {
-
-std::shared_ptr<const Dataset> open_split(const Component& data, Split split) {
-  return datasets().make(data, split);
-}
 
 void limit_threads(int wanted) {
   const int given = use_threads(wanted);
@@ -30,12 +26,11 @@ Session::Session(const ExperimentOptions& experiment)
   const TrainOptions& options = experiment.train;
   check_precision(options.precision, device);
   if (options.threads > 0) limit_threads(static_cast<int>(options.threads));
-  data = open_split(experiment.data, Split::train);
-  validation = open_split(experiment.data, Split::validation);
-  if (validation->size() == 0) validation = nullptr;
-  model = build_model(experiment, data->spec(), device);
-  make_metrics(experiment.eval.metrics, *model,
-               data->spec());  // a mistake there is told now, not after the training
+  Parts parts = build_parts(experiment, device);
+  for (const auto& warning : parts.warnings) log::warning("{}", warning);
+  data = parts.data;
+  validation = parts.validation;
+  model = std::move(parts.model);
   optimizer = optimizers().make(options.optimizer, parameter_groups(model->module()));
   schedule = lr_schedules().make(options.lr_schedule);
   start_average(options);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "gen/config/load.h"
+#include "gen/config/option_error.h"
 #include "gen/diffusion/sampler.h"
 #include "gen/nn/network.h"
 #include "support/data_specs.h"
@@ -333,6 +334,33 @@ TEST_P(ModelContract, TrainsToTheSameBitsOnAnyNumberOfThreads) {
   at::set_num_threads(before);
 }
 
+TEST_P(ModelContract, SaysBeforeDrawingWhatItCannotHonour) {
+  const auto model = build(c());
+  SampleRequest request;
+  EXPECT_NO_THROW(model->check_sampling(request, at::kFloat));
+  request.sampler = model->default_sampler();
+  EXPECT_NO_THROW(model->check_sampling(request, at::kFloat));
+  if (!request.sampler) {
+    request.sampler = Component("ddim");
+    samplers().resolve(request.sampler);
+    EXPECT_THROW(model->check_sampling(request, at::kFloat), OptionError);
+    EXPECT_THROW(model->sample(request), OptionError);
+  }
+}
+
+TEST_P(ModelContract, SamplesWithoutLabelsGoThroughTheClassesInTurn) {
+  const auto model = build(c());
+  const auto batch = make_batch(c().data);
+  model->initialize(batch);
+  model->module().eval();
+  SampleRequest request;
+  request.count = 3;
+  request.first_index = 3;
+  const auto label = model->sample(request).label;
+  EXPECT_EQ(label.defined(), c().conditional);
+  if (label.defined()) EXPECT_TRUE(at::equal(label, at::arange(3, 6).remainder(c().data.num_classes)));
+}
+
 TEST_P(ModelContract, CapabilitiesAnswerForEachExample) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
@@ -345,6 +373,8 @@ TEST_P(ModelContract, CapabilitiesAnswerForEachExample) {
     EXPECT_EQ(result.log_prob.sizes(), each);
     EXPECT_TRUE(result.log_prob.isfinite().all().item<bool>());
     EXPECT_FALSE(result.protocol.empty());
+    // Only points of a tractable density are scored without a draw.
+    EXPECT_EQ(result.exact, c().data.kind == DataKind::points && model->variational() == nullptr);
     if (c().data.kind == DataKind::images) {
       EXPECT_EQ(result.bits_offset.has_value(), likelihood->has_bits_per_dim());
     }
@@ -352,6 +382,7 @@ TEST_P(ModelContract, CapabilitiesAnswerForEachExample) {
   if (auto* variational = model->variational()) {
     const auto terms = variational->elbo_terms(batch, rng);
     ASSERT_GE(terms.size(), 3U);
+    EXPECT_FALSE(variational->elbo_protocol().empty());
     for (const auto& [name, value] : terms) {
       EXPECT_EQ(value.sizes(), each) << name;
       EXPECT_TRUE(value.isfinite().all().item<bool>()) << name;
@@ -361,6 +392,7 @@ TEST_P(ModelContract, CapabilitiesAnswerForEachExample) {
   if (auto* autoencoder = model->autoencoder()) {
     const auto y = autoencoder->reconstruct(batch.x);
     EXPECT_EQ(y.sizes(), batch.x.sizes());
+    EXPECT_FALSE(autoencoder->reconstruction_protocol().empty());
     const auto line = autoencoder->interpolate(batch.x, batch.x.flip(0), 3);
     ASSERT_EQ(line.dim(), batch.x.dim() + 1);
     EXPECT_TRUE(at::allclose(line.select(1, 0), y, 1e-4, 1e-5));

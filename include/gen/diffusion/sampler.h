@@ -37,9 +37,11 @@ using StepProgress = std::function<void(int64_t done, int64_t total)>;
 class Sampler {
  public:
   virtual ~Sampler() = default;
+  /// Throws OptionError, its pointers below the sampler's own options, where these do not fit the schedule: more steps
+  /// than it has training times, an offset that leads beyond them.
+  virtual void check(const NoiseSchedule& schedule) const = 0;
   /// From x [N, *shape], distributed as the data noised to the first time of the grid, to data. `progress`
-  /// may be empty. Throws ConfigError where the options do not fit the schedule (more steps than training
-  /// times).
+  /// may be empty. Throws what check() does.
   virtual at::Tensor run(Denoiser& denoise, const NoiseSchedule& schedule, at::Tensor x,
                          const NoiseSource& noise, const StepProgress& progress) const = 0;
   /// Calls of the denoiser per sample (NFE).
@@ -53,5 +55,7 @@ const SamplerKind& samplers();
 /// What samples where nothing is chosen: `ddim` with 50 steps, or as many as the schedule has where these are fewer.
 /// Deterministic, and near its limit in 50 calls (Song, Meng & Ermon 2021, table 1).
 Component default_sampler(const NoiseSchedule& schedule);
+/// Its type, which a config means that changes options of the sampler and names no type.
+inline constexpr const char* kDefaultSampler = "ddim";
 
 }  // namespace gen

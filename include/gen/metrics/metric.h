@@ -30,12 +30,11 @@ class Metric {
   virtual std::vector<MetricResult> compute() const = 0;
 };
 
-/// The metric kind: nll, bits_per_dim, elbo, reconstruction. The data's true entropy, where known, goes into the
-/// protocol of likelihoods.
+/// The metric kind: nll, bits_per_dim, elbo, reconstruction.
 using MetricKind = Kind<std::unique_ptr<Metric>(const DataSpec&)>;
 const MetricKind& metrics();
 /// Those of a config's eval.metrics, or, where it names none, all that the model can answer, which may be none. Throws
-/// ConfigError with every one that asks for what the model lacks.
+/// OptionError, its pointers below a config's section `eval`, with every one that asks for what the model lacks.
 std::vector<std::unique_ptr<Metric>> make_metrics(const std::vector<Component>& chosen, Model& model,
                                                   const DataSpec& data);
 

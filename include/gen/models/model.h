@@ -37,9 +37,10 @@ struct SampleRequest {
   int64_t first_index = 0;  ///< row i is sample first_index + i of `seed`, whatever the batch
   uint64_t seed = 0;
   at::Device device = at::kCPU;
-  Component sampler;                           ///< of kind samplers(); absent: the model's default
-  std::optional<std::vector<int64_t>> labels;  ///< `count` class labels, for conditional models
-  double temperature = 1.0;                    ///< scales the noise of the prior, where that has a meaning
+  Component sampler;  ///< of kind samplers(); absent: the model's default
+  std::optional<std::vector<int64_t>>
+      labels;                ///< `count` class labels, for conditional models; see labels_for()
+  double temperature = 1.0;  ///< scales the draws from the prior
   std::function<void(int64_t done, int64_t total)> progress;  ///< solver steps; may be empty
 };
 
@@ -67,7 +68,9 @@ class Likelihood {
   };
   struct Result {
     at::Tensor log_prob;  ///< [B] nats
-    bool exact = false;   ///< false: a lower bound
+    /// log p of the data as they are; false: a lower bound of it, at least in expectation (latent variables integrated
+    /// out by draws, pixels dequantised by draws of noise).
+    bool exact = false;
     /// Images: what turns nats of the density of x into bits per dimension of the 8-bit data,
     /// bits_per_dim = bits_offset - log_prob / (dims ln 2). Absent for data that are not discrete levels.
     std::optional<double> bits_offset;
@@ -85,6 +88,8 @@ class Variational {
   /// [B] nats each: "elbo", "reconstruction" (log p(x|z)), "kl", with one posterior draw; then, where a model has them,
   /// parts of these.
   virtual std::vector<std::pair<std::string, at::Tensor>> elbo_terms(const Batch& batch, Rng& rng) = 0;
+  /// In words: what "reconstruction" is the log-probability of, and how the terms are estimated.
+  virtual std::string elbo_protocol() const = 0;
 };
 
 class Autoencoder {
@@ -92,6 +97,8 @@ class Autoencoder {
   virtual ~Autoencoder() = default;
   /// [B, *shape] in the units of Batch::x, through the posterior's mean.
   virtual at::Tensor reconstruct(const at::Tensor& x) = 0;
+  /// In words: what the encoder is given of x, and how that differs from what it was trained on.
+  virtual std::string reconstruction_protocol() const = 0;
   /// `steps` decodings on the line between the codes of x0 and x1 ([B, *shape] each): [B, steps, *shape].
   virtual at::Tensor interpolate(const at::Tensor& x0, const at::Tensor& x1, int64_t steps) = 0;
 };
@@ -106,6 +113,10 @@ class Model {
   /// What sample() walks with where the request names no sampler; absent for models that sample in one pass, which take
   /// none.
   virtual Component default_sampler() const { return {}; }
+  /// Throws OptionError, its pointers below a config's section `sample`, with all that sample() could not honour of the
+  /// request's sampler and temperature and of prepare_inference(dtype). Asked before training, so that no mistake waits
+  /// for the first sample. A model that samples in one pass takes no sampler and computes in float32.
+  virtual void check_sampling(const SampleRequest& request, at::ScalarType dtype) const;
   /// Data-dependent initialisation, once, before the first step of a new run.
   virtual void initialize(const Batch&) {}
   /// Runs the network on named tensors (`gen forward`). Throws ConfigError naming the inputs it expects.
@@ -122,9 +133,15 @@ class Model {
   virtual Autoencoder* autoencoder() { return nullptr; }
 };
 
-/// The model kind: vae, flow, diffusion. Throws ConfigError where a family cannot work on such data.
+/// The model kind: vae, flow, diffusion. Throws OptionError, its pointers below the section `model`, with every option
+/// that the data, or another option, contradict.
 using ModelKind = Kind<std::unique_ptr<Model>(const DataSpec&)>;
 const ModelKind& models();
+/// The labels [N] int64 of a request's samples, on its device, for a model conditioned on `num_classes` classes: those
+/// asked for, or where none are, the classes in turn: sample i is of class i mod num_classes. Undefined for an
+/// unconditional model (0), which takes none. Throws ConfigError.
+at::Tensor labels_for(const SampleRequest& request, int64_t num_classes);
+
 /// The kinds of the parts that models are made of (networks, likelihoods), for `gen list` and `gen describe`.
 std::vector<const KindBase*> model_part_kinds();
 

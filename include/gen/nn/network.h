@@ -17,6 +17,7 @@ namespace gen {
 struct NetworkContext {
   std::vector<int64_t> shape;  ///< of one example: [C, H, W] or [D]; empty: the options must say
   int64_t num_classes = 0;     ///< labels that the model is conditioned on; 0: none
+  int64_t num_timesteps = 0;   ///< times are 0 .. num_timesteps - 1; 0: not known
 };
 
 /// A network (x, t, labels) -> output of x's shape (more channels where variances are learned).
@@ -27,11 +28,14 @@ class DenoisingNetwork : public torch::nn::Module {
                              const at::Tensor& class_labels) = 0;
   /// The ecosystem's config for these weights, e.g. diffusers' config.json of UNet2DModel.
   virtual Json ecosystem_config() const = 0;
+  /// Whether prepare_inference() can make it compute in `dtype`.
+  virtual bool computes_in(at::ScalarType dtype) const { return dtype == at::kFloat; }
   /// Called once the weights no longer change (sampling): may keep packed copies of them and compute in `dtype`, float32 or
   /// bfloat16; inputs and outputs stay float32. Undone by train().
   virtual void prepare_inference(at::ScalarType /*dtype*/) {}
 };
 
+/// The network kind: unet2d, mlp. Throws OptionError with every option that disagrees with the context.
 using NetworkKind = Kind<std::shared_ptr<DenoisingNetwork>(const NetworkContext&)>;
 const NetworkKind& networks();
 

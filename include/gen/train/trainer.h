@@ -52,6 +52,7 @@ struct RunWeights {
   bool raw = false;        ///< the trained weights even where there are averaged ones
   std::string checkpoint;  ///< "last" (also empty): the newest whole one; "best", or a step
 };
+/// Its weights no longer change: who draws or scores calls prepare_inference with the type that its numbers are to be of.
 /// `sets` override the config (sample, eval, data). Reads and verifies the weights alone. Throws ConfigError where the
 /// config was edited into another model's, DataError where there is no such checkpoint, or it is another run's.
 LoadedRun load_run(const std::filesystem::path& folder, const std::string& device,

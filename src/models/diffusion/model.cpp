@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "gen/config/option_error.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
 #include "gen/diffusion/finite_watch.h"
@@ -81,10 +82,18 @@ void DiffusionOptions::visit(OptionVisitor& v) {
 }
 
 std::unique_ptr<Model> make_diffusion(const DiffusionOptions& options, const DataSpec& data) {
-  const NetworkContext context{.shape = data.shape,
-                               .num_classes = options.conditional ? data.num_classes : 0};
-  return std::make_unique<DiffusionModel>(data, networks().make(options.network, context),
-                                          noise_schedules().make(options.noise_schedule),
+  OptionMistakes mistakes;
+  if (options.conditional && data.num_classes == 0)
+    mistakes.add("/conditional", "expected false for data without class labels, got true");
+  auto noise_schedule = noise_schedules().make(options.noise_schedule);
+  std::shared_ptr<DenoisingNetwork> network;
+  mistakes.gather("/network", [&] {
+    network = networks().make(options.network, {.shape = data.shape,
+                                                .num_classes = options.conditional ? data.num_classes : 0,
+                                                .num_timesteps = noise_schedule->num_timesteps()});
+  });
+  mistakes.throw_if_any();
+  return std::make_unique<DiffusionModel>(data, std::move(network), std::move(noise_schedule),
                                           options.prediction_type, options.conditional);
 }
 
@@ -98,8 +107,7 @@ DiffusionModel::DiffusionModel(const DataSpec& data, std::shared_ptr<DenoisingNe
       conditional_(conditional),
       alpha_(table(*noise_schedule_, &NoiseSchedule::alpha)),
       sigma_(table(*noise_schedule_, &NoiseSchedule::sigma)) {
-  if (conditional_ && data_.num_classes == 0)
-    throw ConfigError("/model/conditional: expected false for data without class labels, got true");
+  GEN_CHECK(!conditional_ || data_.num_classes > 0, "conditional on the labels of unlabelled data");
 }
 
 LossTerms DiffusionModel::loss(const Batch& batch, const StepContext& context) {
@@ -234,31 +242,26 @@ Samples DiffusionModel::draw(const Sampler& sampler, const at::Tensor& x, const 
 }
 
 Samples DiffusionModel::sample(const SampleRequest& request) {
-  const auto labels = labels_for(request);
+  check_sampling(request, at::kFloat);
+  const auto labels = labels_for(request, conditional_ ? data_.num_classes : 0);
   SampleRng rng(request.seed, request.first_index, request.count, request.device);
   const auto sampler = samplers().make(request.sampler ? request.sampler : default_sampler());
-  const auto x = rng.normal(data_.shape) * request.temperature;  // [N, *shape]
+  const auto x = rng.normal(data_.shape);  // [N, *shape]
   return draw(*sampler, x, labels, row_noise(rng), request.progress);
 }
 
-at::Tensor DiffusionModel::labels_for(const SampleRequest& request) const {
-  if (!conditional_) {
-    if (request.labels) throw ConfigError("labels were given to a model that is not conditional");
-    return {};
-  }
-  std::vector<int64_t> labels;
-  if (request.labels)
-    labels = *request.labels;
-  else
-    for (int64_t i = 0; i < request.count; ++i)
-      labels.push_back((request.first_index + i) % data_.num_classes);
-  if (static_cast<int64_t>(labels.size()) != request.count)
-    throw ConfigError(fmt::format("labels: expected {} of them, got {}", request.count, labels.size()));
-  for (const int64_t label : labels)
-    if (label < 0 || label >= data_.num_classes)
-      throw ConfigError(
-          fmt::format("labels: expected values in [0, {}], got {}", data_.num_classes - 1, label));
-  return torch::tensor(labels, at::kLong).to(request.device);  // [N]
+void DiffusionModel::check_sampling(const SampleRequest& request, at::ScalarType dtype) const {
+  OptionMistakes mistakes;
+  if (request.sampler)
+    mistakes.gather("/sampler", [&] { samplers().make(request.sampler)->check(*noise_schedule_); });
+  if (request.temperature != 1)
+    mistakes.add("/temperature",
+                 fmt::format("expected 1, as a diffusion starts from noise of the one size that its "
+                             "network has learnt, got {}",
+                             request.temperature));
+  if (!network_->computes_in(dtype))
+    mistakes.add("/precision", "expected \"fp32\", the only one that this network computes in");
+  mistakes.throw_if_any();
 }
 
 TensorMap DiffusionModel::forward_named(const TensorMap& inputs) {

@@ -17,7 +17,7 @@ namespace gen {
 /// ecosystem's.
 class DiffusionModel final : public Model, public Likelihood, public Variational {
  public:
-  /// network, noise_schedule: not null. Throws ConfigError where `conditional` and the data have no classes.
+  /// network, noise_schedule: not null; `conditional`: the data have classes.
   DiffusionModel(const DataSpec& data, std::shared_ptr<DenoisingNetwork> network,
                  std::unique_ptr<NoiseSchedule> noise_schedule, PredictionType prediction_type,
                  bool conditional);
@@ -25,10 +25,9 @@ class DiffusionModel final : public Model, public Likelihood, public Variational
   torch::nn::Module& module() override { return *network_; }
   /// Mean squared error at times uniform over the schedule (Ho et al. 2020, eq. 14).
   LossTerms loss(const Batch& batch, const StepContext& context) override;
-  /// Labels, where the model is conditional and none are given, go through the classes in turn by sample
-  /// index.
   Samples sample(const SampleRequest& request) override;
   Component default_sampler() const override { return gen::default_sampler(*noise_schedule_); }
+  void check_sampling(const SampleRequest& request, at::ScalarType dtype) const override;
   /// sample [B, *shape], timestep [] or [B], class_labels [B] where conditional -> out.
   TensorMap forward_named(const TensorMap& inputs) override;
   void prepare_inference(at::ScalarType dtype) override { network_->prepare_inference(dtype); }
@@ -43,6 +42,7 @@ class DiffusionModel final : public Model, public Likelihood, public Variational
   /// "reconstruction" is log p(x0 | x_0), "kl" the sum of all other terms, estimated at one random time; "kl_low_noise"
   /// the part of it at the least noisy hundredth of the times.
   std::vector<std::pair<std::string, at::Tensor>> elbo_terms(const Batch& batch, Rng& rng) override;
+  std::string elbo_protocol() const override { return bound_protocol(/*times=*/1); }
 
   /// The scalar loss for clean data x0 [B, *shape] in the model's range, labels [B] or undefined, times t [B]
   /// int64 and noise like x0.
@@ -66,7 +66,6 @@ class DiffusionModel final : public Model, public Likelihood, public Variational
   at::Tensor labels_of(const Batch& batch) const;
   /// alpha(t) and sigma(t) for times [B] int64, shaped to broadcast over `like` [B, *shape].
   std::pair<at::Tensor, at::Tensor> signal_and_noise(const at::Tensor& t, const at::Tensor& like);
-  at::Tensor labels_for(const SampleRequest& request) const;
 
   DataSpec data_;
   std::shared_ptr<DenoisingNetwork> network_;

@@ -1,5 +1,6 @@
 #include "models/flow/coupling.h"
 
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 
 namespace gen::flow {
@@ -24,7 +25,9 @@ Coupling::Coupling(const CouplingOptions& options, const BijectorContext& contex
                                   .context_dim = context.context_dim,
                                   .width_factor = width_factor};
   network_ =
-      register_module("network", conditioners().make(conditioner_for(options.network, inside.input), inside));
+      register_module("network", made_within("/network", [&] {
+                        return conditioners().make(conditioner_for(options.network, inside.input), inside);
+                      }));
 }
 
 Mapped Coupling::forward(const at::Tensor& x, const Condition& condition) {

@@ -1,3 +1,4 @@
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "models/flow/architecture.h"
 
@@ -10,7 +11,9 @@ void SequenceOptions::visit(OptionVisitor& v) {
 
 std::shared_ptr<MultiScale> make_sequence(const SequenceOptions& options, const BijectorContext& context) {
   auto level = std::make_shared<Sequence>(context);
-  for (const auto& bijector : options.bijectors) level->add(bijectors().make(bijector, level->next()));
+  for (size_t i = 0; i < options.bijectors.size(); ++i)
+    level->add(made_within(fmt::format("/bijectors/{}", i),
+                           [&] { return bijectors().make(options.bijectors[i], level->next()); }));
   auto flow = std::make_shared<MultiScale>(context);
   flow->add_level(level, /*factor_out=*/false);
   return flow;

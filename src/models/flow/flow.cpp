@@ -3,17 +3,19 @@
 #include <cmath>
 #include <numbers>
 
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/check.h"
 
 namespace gen::flow {
 namespace {
 
-void check_data(const FlowOptions& options, const DataSpec& data) {
+void check_data(const FlowOptions& options, const DataSpec& data, OptionMistakes& mistakes) {
   if (data.kind == DataKind::points && options.logit_alpha)
-    throw ConfigError("flow: logit_alpha maps pixels to the line, but the data are points; set it to null");
+    mistakes.add("/logit_alpha", fmt::format("expected null for points, got {} (it maps pixels to the line)",
+                                             *options.logit_alpha));
   if (options.conditional && data.num_classes == 0)
-    throw ConfigError("flow: conditional is true, but the data have no labels");
+    mistakes.add("/conditional", "expected false for data without class labels, got true");
 }
 
 }  // namespace
@@ -31,11 +33,13 @@ void FlowOptions::visit(OptionVisitor& v) {
 }
 
 Flow::Flow(const FlowOptions& options, const DataSpec& data) : options_(options), data_(data) {
-  check_data(options, data);
+  OptionMistakes mistakes;
+  check_data(options, data, mistakes);
   if (options.logit_alpha) logit_.emplace(LogitOptions{*options.logit_alpha});
   const BijectorContext context{.shape = data.shape,
                                 .context_dim = options.conditional ? data.num_classes : 0};
-  flow_ = flow_architectures().make(options.architecture, context);
+  mistakes.gather("/architecture", [&] { flow_ = flow_architectures().make(options.architecture, context); });
+  mistakes.throw_if_any();
 }
 
 Condition Flow::condition(const at::Tensor& label, const at::Tensor& x) const {
@@ -83,21 +87,14 @@ void Flow::initialize(const Batch& batch) {
 
 Samples Flow::sample(const SampleRequest& request) {
   at::InferenceMode inference;
-  if (request.sampler)
-    throw ConfigError(fmt::format("flow: samples come from one inverse pass; sampler \"{}\" has no meaning",
-                                  request.sampler.type));
+  check_sampling(request, at::kFloat);
   SampleRng rng(request.seed, request.first_index, request.count, request.device);
   std::vector<at::Tensor> latents;
   for (const auto& shape : flow_->latent_shapes())
     latents.push_back(draw(options_.prior, shape, rng, request.temperature));
   Samples samples;
   samples.evaluations = 1;
-  if (options_.conditional) {
-    samples.label = request.labels ? at::tensor(*request.labels, at::kLong).to(request.device)
-                                   : rng.integers(0, data_.num_classes);
-  } else if (request.labels) {
-    throw ConfigError("flow: labels are asked for, but the model is not conditional");
-  }
+  samples.label = labels_for(request, options_.conditional ? data_.num_classes : 0);
   auto y = flow_->decode(latents, condition(samples.label, latents[0]));
   if (logit_) y = logit_->inverse(y, {}).y;
   const auto n = static_cast<double>(data_.levels);
@@ -124,16 +121,18 @@ TensorMap Flow::forward_named(const TensorMap& inputs) {
 Likelihood::Result Flow::log_likelihood(const Batch& batch, const Likelihood::Options& options, Rng& rng) {
   at::InferenceMode inference;
   const auto c = condition(batch.label, batch.x);
-  if (!images()) return {log_prob(encode(batch.x, c)), true, std::nullopt, "exact log-density"};
+  if (!images())
+    return {log_prob(encode(batch.x, c)), true, std::nullopt, "exact log-density; nothing is drawn"};
   std::vector<at::Tensor> draws;
   for (int64_t k = 0; k < options.importance_samples; ++k)
     draws.push_back(log_prob(encode(dequantize(batch.x, rng), c)));
   const auto k = options.importance_samples;
   const auto log_mean = at::logsumexp(at::stack(draws), 0) - std::log(static_cast<double>(k));
-  return {log_mean, /*exact=*/k == 1, std::log2(static_cast<double>(data_.levels)),
-          fmt::format("{}uniform dequantisation to [0, 1), {} draw{} of noise",
-                      k == 1 ? "exact log-density after " : "bound by importance weighting over ", k,
-                      k == 1 ? "" : "s")};
+  return {log_mean, /*exact=*/false, std::log2(static_cast<double>(data_.levels)),
+          fmt::format(
+              "density of pixels dequantised to [0, 1) by {} of uniform noise, which bounds the probability "
+              "of their levels",
+              k == 1 ? "one draw" : fmt::format("{} draws, averaged as densities,", k))};
 }
 
 std::unique_ptr<Model> make_flow(const FlowOptions& options, const DataSpec& data) {

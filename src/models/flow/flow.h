@@ -29,8 +29,7 @@ class Flow : public Model, public Likelihood {
   /// The total is in bits per dimension for images, in nats for points; terms: "nll" (nats), "bits_per_dim"
   /// (images).
   LossTerms loss(const Batch& batch, const StepContext& context) override;
-  /// Images: x = (n y - 1/2) / (n - 1), whose nearest level k/(n-1) is that of y. A conditional flow without
-  /// labels asked for draws them uniformly.
+  /// Images: x = (n y - 1/2) / (n - 1), whose nearest level k/(n-1) is that of y.
   Samples sample(const SampleRequest& request) override;
   void initialize(const Batch& batch) override;
   /// "x" [B, *shape] in the units of Batch::x (images: already dequantised, in [0, 1)), and "label" [B] where

@@ -1,5 +1,5 @@
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
-#include "gen/core/error.h"
 #include "gen/ops/relu_mlp.h"
 #include "models/flow/conditioner.h"
 
@@ -45,10 +45,10 @@ void MlpConditionerOptions::visit(OptionVisitor& v) {
 std::shared_ptr<Conditioner> make_mlp_conditioner(const MlpConditionerOptions& options,
                                                   const ConditionerContext& context) {
   if (context.input.size() != 1)
-    throw ConfigError(
-        fmt::format("the mlp conditioner works on points, but the kept half has shape {}; use resnet, or "
-                    "flatten the images first as nice does",
-                    to_string(context.input)));
+    throw OptionError(
+        "/type", fmt::format("expected resnet for halves of shape {}, got mlp, which works on points (or "
+                             "flatten the images first, as nice does)",
+                             to_string(context.input)));
   return std::make_shared<MlpConditioner>(options, context);
 }
 

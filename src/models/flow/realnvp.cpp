@@ -1,3 +1,4 @@
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/error.h"
 #include "models/flow/actnorm.h"
@@ -38,6 +39,22 @@ class Scale {
   std::shared_ptr<Sequence> level_;
 };
 
+// Every scale halves the sides: by its masks, and for the next one.
+void check_sides(const Shape& shape, int64_t num_scales) {
+  int64_t most = 0;
+  for (int64_t side = 2; shape[1] % side == 0 && shape[2] % side == 0; side *= 2) ++most;
+  if (most == 0)
+    throw ConfigError(
+        fmt::format("expected images whose height and width are even, got {} (the size of the images "
+                    "is an option of the data)",
+                    to_string(shape)));
+  if (num_scales > most)
+    throw OptionError("/num_scales",
+                      fmt::format("expected at most {} for images {}, whose sides every scale halves, "
+                                  "got {}",
+                                  most, to_string(shape), num_scales));
+}
+
 }  // namespace
 
 void RealnvpOptions::visit(OptionVisitor& v) {
@@ -56,8 +73,11 @@ std::shared_ptr<MultiScale> make_realnvp(const RealnvpOptions& options, const Bi
   const bool images = context.shape.size() == 3;
   const int64_t num_scales = options.num_scales.value_or(images ? 2 : 1);
   if (!images && num_scales != 1)
-    throw ConfigError(fmt::format("realnvp: num_scales is {}, but points of shape {} have one scale",
-                                  num_scales, to_string(context.shape)));
+    throw OptionError("/num_scales",
+                      fmt::format("expected 1 or null for points of shape {}, which have one scale, "
+                                  "got {}",
+                                  to_string(context.shape), num_scales));
+  if (images) check_sides(context.shape, num_scales);
   auto flow = std::make_shared<MultiScale>(context);
   for (int64_t s = 0; s < num_scales; ++s) {
     const bool last = s + 1 == num_scales;

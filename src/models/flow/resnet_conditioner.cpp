@@ -1,5 +1,5 @@
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
-#include "gen/core/error.h"
 #include "gen/nn/row_wise_layers.h"
 #include "models/flow/conditioner.h"
 
@@ -63,9 +63,9 @@ void ResnetConditionerOptions::visit(OptionVisitor& v) {
 std::shared_ptr<Conditioner> make_resnet_conditioner(const ResnetConditionerOptions& options,
                                                      const ConditionerContext& context) {
   if (context.input.size() != 3)
-    throw ConfigError(
-        fmt::format("the resnet conditioner works on images, but the kept half has shape {}; use mlp",
-                    to_string(context.input)));
+    throw OptionError("/type",
+                      fmt::format("expected mlp for halves of shape {}, got resnet, which works on images",
+                                  to_string(context.input)));
   return std::make_shared<ResnetConditioner>(options, context);
 }
 

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
@@ -47,7 +48,8 @@ class Bernoulli final : public ObservationModel {
   Bernoulli(const BernoulliOptions& options, const DataSpec& data)
       : ObservationModel(data), binarization_(options.binarization) {
     if (data.kind != DataKind::images)
-      throw ConfigError("vae: the bernoulli likelihood expects images in [0, 1], got points; use gaussian");
+      throw OptionError("/type",
+                        "expected gaussian for points, got bernoulli, which is for images in [0, 1]");
   }
 
   int64_t num_parameters() const override { return 1; }
@@ -85,7 +87,21 @@ class Bernoulli final : public ObservationModel {
       case Binarization::none:
         break;
     }
-    return "cross-entropy of grey values, which is not a likelihood of the data";
+    return "cross-entropy of grey values, which is no likelihood: it bounds nothing and compares with no "
+           "other number";
+  }
+  bool is_likelihood() const override { return binarization_ != Binarization::none; }
+  std::string expected_target_protocol() const override {
+    switch (binarization_) {
+      case Binarization::dynamic:
+      case Binarization::fixed:
+        return "the encoder, trained on binary draws, sees the grey values that these are drawn from";
+      case Binarization::threshold:
+        return "the encoder sees pixels binarized at 1/2; the grey ones are compared";
+      case Binarization::none:
+        break;
+    }
+    return ObservationModel::expected_target_protocol();
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
@@ -104,17 +105,18 @@ class ConvCoder final : public Coder {
   ConvCoder(const ConvOptions& options, const CoderContext& context) {
     const auto& shape = context.data_shape;
     if (shape.size() != 3)
-      throw ConfigError(fmt::format(
-          "vae: the conv network expects images [C, H, W], got data of shape [{}]; use the mlp network",
-          fmt::join(shape, ", ")));
+      throw OptionError("/type",
+                        fmt::format("expected mlp for data of shape [{}], got conv, which works on images "
+                                    "[C, H, W]",
+                                    fmt::join(shape, ", ")));
     std::vector<std::array<int64_t, 3>> sizes{{shape[0], shape[1], shape[2]}};  // (C, H, W) from data to code
     for (int64_t channels : options.channels) {
       const auto [c, h, w] = sizes.back();
       if (h < 2 || w < 2)
-        throw ConfigError(
-            fmt::format("vae: {} convolutions of stride 2 leave nothing of a {}x{} image; give fewer "
-                        "channels",
-                        options.channels.size(), shape[1], shape[2]));
+        throw OptionError("/channels",
+                          fmt::format("expected fewer convolutions, got {}: each halves a {} x {} image, "
+                                      "and these leave nothing of it",
+                                      options.channels.size(), shape[1], shape[2]));
       sizes.push_back({channels, h / 2, w / 2});
     }
     layers_ =

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/error.h"
 #include "gen/nn/row_wise.h"
@@ -38,8 +39,8 @@ class DiscretizedLogistic final : public ObservationModel {
         log_start_(std::log(options.initial_scale)),
         half_bin_(1.0 / static_cast<double>(data.levels - 1)) {
     if (data.kind != DataKind::images || data.levels < 2)
-      throw ConfigError(
-          "vae: the discretized_logistic likelihood expects images of discrete levels; use gaussian");
+      throw OptionError("/type",
+                        "expected gaussian for data that are not levels of pixels, got discretized_logistic");
     if (scale_ == Scale::learned) log_scale_ = register_parameter("log_scale", at::full({}, log_start_));
   }
 

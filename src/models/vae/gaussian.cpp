@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/error.h"
 #include "gen/nn/row_wise.h"
@@ -46,8 +47,8 @@ class Gaussian final : public ObservationModel {
         levels_(data.kind == DataKind::images ? static_cast<double>(data.levels) : 0),
         dequantize_(options.dequantize.value_or(levels_ > 0)) {
     if (dequantize_ && levels_ == 0)
-      throw ConfigError(
-          "vae: dequantize expects images of discrete levels, got continuous data; set it to false");
+      throw OptionError("/dequantize",
+                        "expected false or null for data that are not levels of pixels, got true");
     if (variance_ == Variance::learned)
       log_stddev_ = register_parameter("log_stddev", at::full({}, log_start_));
   }
@@ -83,8 +84,17 @@ class Gaussian final : public ObservationModel {
     return dequantize_ ? std::optional(std::log2(levels_)) : std::nullopt;
   }
   std::string protocol() const override {
-    return dequantize_ ? "density of uniformly dequantised pixels in [0, 1], one draw of noise"
-                       : "density of x";
+    if (dequantize_)
+      return "density of pixels dequantised to [0, 1) by one draw of uniform noise, which bounds the "
+             "probability of "
+             "their levels";
+    return levels_ > 0
+               ? "density at pixels that are levels: unbounded, compares with no probability of levels"
+               : "density of x";
+  }
+  std::string expected_target_protocol() const override {
+    return dequantize_ ? "the encoder, trained on dequantised pixels, sees the middle of each level"
+                       : ObservationModel::expected_target_protocol();
   }
 
  private:

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "gen/config/option_error.h"
 #include "gen/core/check.h"
-#include "gen/core/error.h"
 #include "models/vae/bound.h"
 #include "models/vae/coder.h"
 #include "models/vae/observation.h"
@@ -25,13 +25,25 @@ class VaeModule final : public torch::nn::Module {
  public:
   VaeModule(const VaeOptions& options, const DataSpec& data) {
     const auto& decoder_choice = options.decoder ? options.decoder : options.encoder;
-    encoder = register_module(
-        "encoder", coders().make(options.encoder, {Side::encoder, data.shape, 2 * options.latent_dim}));
-    observation = register_module("likelihood", observation_models().make(options.likelihood, data));
-    auto out_shape = data.shape;
-    out_shape[0] *= observation->num_parameters();
-    decoder = register_module("decoder",
-                              coders().make(decoder_choice, {Side::decoder, out_shape, options.latent_dim}));
+    OptionMistakes mistakes;
+    mistakes.gather("/encoder", [&] {
+      encoder = coders().make(options.encoder, {Side::encoder, data.shape, 2 * options.latent_dim});
+    });
+    mistakes.gather("/likelihood",
+                    [&] { observation = observation_models().make(options.likelihood, data); });
+    // The mirror of an encoder that cannot be is told once; a decoder's width is the likelihood's to say.
+    const bool broken = !mistakes.empty();
+    if (!broken || (options.decoder && observation)) {
+      auto out_shape = data.shape;
+      out_shape[0] *= observation->num_parameters();
+      mistakes.gather("/decoder", [&] {
+        decoder = coders().make(decoder_choice, {Side::decoder, out_shape, options.latent_dim});
+      });
+    }
+    mistakes.throw_if_any();
+    register_module("encoder", encoder);
+    register_module("likelihood", observation);
+    register_module("decoder", decoder);
   }
   std::shared_ptr<Coder> encoder, decoder;
   std::shared_ptr<ObservationModel> observation;
@@ -48,13 +60,19 @@ class Vae final : public Model, public Likelihood, public Variational, public Au
   Samples sample(const SampleRequest& request) override;
   TensorMap forward_named(const TensorMap& inputs) override;
 
-  gen::Likelihood* likelihood() override { return this; }
+  gen::Likelihood* likelihood() override { return net_->observation->is_likelihood() ? this : nullptr; }
   Variational* variational() override { return this; }
   Autoencoder* autoencoder() override { return this; }
   bool has_bits_per_dim() const override { return net_->observation->bits_offset().has_value(); }
   Result log_likelihood(const Batch& batch, const Options& options, Rng& rng) override;
   std::vector<std::pair<std::string, at::Tensor>> elbo_terms(const Batch& batch, Rng& rng) override;
+  std::string elbo_protocol() const override {
+    return net_->observation->protocol() + "; the KL in closed form";
+  }
   at::Tensor reconstruct(const at::Tensor& x) override;
+  std::string reconstruction_protocol() const override {
+    return net_->observation->expected_target_protocol();
+  }
   at::Tensor interpolate(const at::Tensor& x0, const at::Tensor& x1, int64_t steps) override;
 
  private:
@@ -119,9 +137,8 @@ LossTerms Vae::loss(const Batch& batch, const StepContext& context) {
 }
 
 Samples Vae::sample(const SampleRequest& request) {
-  if (request.sampler)
-    throw ConfigError("vae: samples in one pass of its decoder; remove the sampler " + request.sampler.type);
-  if (request.labels) throw ConfigError("vae: is not conditional; remove the labels");
+  check_sampling(request, at::kFloat);
+  labels_for(request, /*num_classes=*/0);
   torch::NoGradGuard no_grad;
   SampleRng rng(request.seed, request.first_index, request.count, request.device);
   Samples samples;

@@ -38,6 +38,10 @@ class ObservationModel : public torch::nn::Module {
   virtual std::optional<double> bits_offset() const { return std::nullopt; }
   /// What log_prob is the probability of, in words.
   virtual std::string protocol() const = 0;
+  /// False where log_prob is a loss without being the log of a probability or density of the data.
+  virtual bool is_likelihood() const { return true; }
+  /// In words: expected_target() beside target().
+  virtual std::string expected_target_protocol() const { return "the encoder sees the data as they are"; }
 
  protected:
   /// Sums all dimensions of one example.

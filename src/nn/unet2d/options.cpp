@@ -35,6 +35,7 @@ void visit_blocks(OptionVisitor& v, UNet2dOptions& o) {
           {.choices = {"conv", "resnet"}});
 }
 
+bool is_plain(const std::string& type) { return type.find("Skip") == std::string::npos; }
 std::string count(size_t n) { return std::to_string(n); }
 
 void require_consistent(OptionVisitor& v, const UNet2dOptions& o) {
@@ -47,13 +48,21 @@ void require_consistent(OptionVisitor& v, const UNet2dOptions& o) {
             "an integer with time_embedding_type \"learned\"", "null");
   v.require(!o.num_class_embeds || !o.class_embed_type, "num_class_embeds",
             "null with a class_embed_type (its table would not be used)", "an integer");
-  const auto is_plain = [](const std::string& type) { return type.find("Skip") == std::string::npos; };
   v.require(o.norm_num_groups || (std::ranges::none_of(o.down_block_types, is_plain) &&
                                   std::ranges::none_of(o.up_block_types, is_plain)),
             "norm_num_groups", "an integer with blocks other than Skip blocks", "null");
-  const bool skips =
-      !std::ranges::all_of(o.down_block_types, is_plain) || !std::ranges::all_of(o.up_block_types, is_plain);
+  const bool skips = o.has_skip_blocks();
   const auto is_rgb = [](const std::optional<int64_t>& channels) { return !channels || *channels == 3; };
+  if (o.norm_num_groups && !skips)
+    for (const int64_t channels : o.block_out_channels)
+      v.require(
+          channels % *o.norm_num_groups == 0, "norm_num_groups",
+          "a divisor of every one of block_out_channels, such as of " + count(static_cast<size_t>(channels)),
+          std::to_string(*o.norm_num_groups));
+  v.require(o.time_embedding_type != "positional" || o.block_out_channels.empty() ||
+                o.block_out_channels.front() / 2 != o.freq_shift || o.freq_shift == 0,
+            "freq_shift", "0 where block_out_channels begins with fewer than 4",
+            std::to_string(o.freq_shift));
   v.require(!skips || is_rgb(o.in_channels), "in_channels", "3 with Skip blocks",
             o.in_channels ? std::to_string(*o.in_channels) : "");
   v.require(!skips || is_rgb(o.out_channels), "out_channels", "3 with Skip blocks",
@@ -61,6 +70,10 @@ void require_consistent(OptionVisitor& v, const UNet2dOptions& o) {
 }
 
 }  // namespace
+
+bool UNet2dOptions::has_skip_blocks() const {
+  return !std::ranges::all_of(down_block_types, is_plain) || !std::ranges::all_of(up_block_types, is_plain);
+}
 
 int64_t UNet2dOptions::groups(int64_t channels) const {
   return norm_num_groups.value_or(std::min<int64_t>(channels / 4, 32));

@@ -12,6 +12,7 @@
 namespace gen {
 
 class OptionVisitor;
+struct NetworkContext;
 
 struct UNet2dOptions {
   std::optional<int64_t> sample_size, in_channels, out_channels;  ///< null: the data's
@@ -45,8 +46,12 @@ struct UNet2dOptions {
   int64_t time_channels() const { return time_embedding_dim.value_or(4 * block_out_channels.front()); }
   /// Of the norms of a block that is `channels` wide: norm_num_groups, or a quarter of the channels up to 32.
   int64_t groups(int64_t channels) const;
+  bool has_skip_blocks() const;
   int64_t head_dim(int64_t channels) const { return attention_head_dim.value_or(channels); }
 };
+
+/// The options with those that are null taken from `context`. Throws OptionError with every one that disagrees with it.
+UNet2dOptions fit_to_context(UNet2dOptions options, const NetworkContext& context);
 
 /// The whole config.json that diffusers' UNet2DModel.save_pretrained writes for these options.
 Json to_diffusers_config(const UNet2dOptions& options);

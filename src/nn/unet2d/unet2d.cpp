@@ -4,6 +4,7 @@
 
 #include "gen/core/error.h"
 #include "gen/nn/row_wise.h"
+#include "nn/class_labels.h"
 
 namespace gen {
 namespace {
@@ -79,15 +80,14 @@ void UNet2d::check(const at::Tensor& sample, const at::Tensor& timestep,
   if (!conditional && class_labels.defined())
     throw ShapeError(
         "unet2d: expected no class_labels, as the network is not conditioned on them (num_class_embeds)");
-  if (conditional && class_labels.size(0) != B)
-    throw ShapeError(fmt::format("unet2d: expected {} class_labels, one for each sample, got {}", B,
-                                 class_labels.size(0)));
-  if (class_embedding_ && class_labels.is_cpu() &&
-      (class_labels.min().item<int64_t>() < 0 ||
-       class_labels.max().item<int64_t>() >= *options_.num_class_embeds))
-    throw ShapeError(fmt::format("unet2d: expected class_labels in [0, {}), got {} to {}",
-                                 *options_.num_class_embeds, class_labels.min().item<int64_t>(),
-                                 class_labels.max().item<int64_t>()));
+  if (class_embedding_) check_class_labels("unet2d", class_labels, B, *options_.num_class_embeds);
+  // "identity" adds the labels to the embedding of the time: fewer numbers would spread over its channels.
+  const auto expected =
+      options_.class_embed_type == "identity" ? std::vector{B, options_.time_channels()} : std::vector{B};
+  if (conditional && !class_labels.sizes().equals(expected))
+    throw ShapeError(fmt::format("unet2d: expected class_labels [{}] with class_embed_type \"{}\", got [{}]",
+                                 fmt::join(expected, ", "), *options_.class_embed_type,
+                                 fmt::join(class_labels.sizes(), ", ")));
 }
 
 at::Tensor UNet2d::embed(const at::Tensor& timestep, const at::Tensor& class_labels,
@@ -134,30 +134,7 @@ void UNet2d::train(bool on) {
 }
 
 std::shared_ptr<DenoisingNetwork> make_unet2d(const UNet2dOptions& options, const NetworkContext& context) {
-  UNet2dOptions filled = options;
-  const auto& shape = context.shape;
-  if (!shape.empty()) {
-    if (shape.size() != 3)
-      throw ConfigError(
-          fmt::format("unet2d works on images [C, H, W], got data of shape [{}] (mlp takes points)",
-                      fmt::join(shape, ", ")));
-    const auto fill = [&](std::optional<int64_t>& value, int64_t data, const char* key) {
-      if (value && *value != data)
-        throw ConfigError(
-            fmt::format("unet2d: {}: expected {}, the data's, or null, got {}", key, data, *value));
-      value = data;
-    };
-    fill(filled.in_channels, shape[0], "in_channels");
-    if (!filled.out_channels) filled.out_channels = shape[0];
-    if (!filled.sample_size) filled.sample_size = shape[1];
-  }
-  if (!filled.in_channels || !filled.out_channels)
-    throw ConfigError(
-        "unet2d: in_channels and out_channels: expected integers, as there are no data to take them from, "
-        "got null");
-  if (context.num_classes > 0 && !filled.class_embed_type && !filled.num_class_embeds)
-    filled.num_class_embeds = context.num_classes;
-  return std::make_shared<UNet2d>(std::move(filled));
+  return std::make_shared<UNet2d>(fit_to_context(options, context));
 }
 
 }  // namespace gen

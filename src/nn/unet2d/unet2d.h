@@ -17,6 +17,9 @@ class UNet2d final : public DenoisingNetwork {
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
                      const at::Tensor& class_labels) override;
   Json ecosystem_config() const override { return to_diffusers_config(options_); }
+  bool computes_in(at::ScalarType dtype) const override {
+    return dtype == at::kFloat || dtype == at::kBFloat16;
+  }
   void prepare_inference(at::ScalarType dtype) override;
   void train(bool on = true) override;
 
@@ -36,8 +39,8 @@ class UNet2d final : public DenoisingNetwork {
   std::optional<at::ScalarType> inference_dtype_;  // set while the layers are packed
 };
 
-/// Fills the options that are null from `context`. Throws ConfigError where the data are not images, where
-/// neither says a size, or where they disagree.
+/// Fills the options that are null from `context`. Throws OptionError where the data are not images, where
+/// neither says a size, and with every option that disagrees with the data, their labels or the times.
 std::shared_ptr<DenoisingNetwork> make_unet2d(const UNet2dOptions& options, const NetworkContext& context);
 
 }  // namespace gen

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/config/load.h"
+#include "gen/config/option_error.h"
 #include "gen/core/error.h"
 #include "gen/io/file.h"
 #include "gen/io/safetensors.h"
@@ -163,6 +164,33 @@ TEST(UNet2d, RefusesInputsThatDoNotFit) {
   UNet2d conditional(o);
   EXPECT_THROW(conditional.forward(x, at::tensor({1, 2}), {}), ShapeError);
   EXPECT_THROW(conditional.forward(x, at::tensor({1, 2}), at::tensor({0, 4})), ShapeError);
+  EXPECT_THROW(conditional.forward(x, at::tensor({1, 2}), at::tensor({{0}, {1}})), ShapeError);
+}
+
+TEST(UNet2d, LabelsOfTypeIdentityAreVectorsAndNeverSpreadOverTheChannels) {
+  UNet2dOptions o = tiny();
+  o.class_embed_type = "identity";
+  UNet2d network(o);
+  const int64_t channels = o.time_channels();  // 16: as many labels would add up with every channel
+  const auto x = at::zeros({channels, 3, 8, 8}), t = at::zeros({channels}, at::kLong);
+  EXPECT_THROW(network.forward(x, t, at::zeros({channels}, at::kLong)), ShapeError);
+  EXPECT_NO_THROW(network.forward(x, t, at::zeros({channels, channels})));
+}
+
+TEST(UNet2d, EveryOptionThatDisagreesWithItsContextIsTold) {
+  UNet2dOptions o = tiny();
+  o.time_embedding_type = "learned";
+  o.num_train_timesteps = 10;
+  o.class_embed_type = "identity";
+  try {
+    make_unet2d(o, {.shape = {1, 16, 16}, .num_classes = 10, .num_timesteps = 1000});
+    FAIL();
+  } catch (const OptionError& error) {
+    std::vector<std::string> pointers;
+    for (const auto& mistake : error.mistakes()) pointers.push_back(mistake.pointer);
+    EXPECT_EQ(pointers, (std::vector<std::string>{"/in_channels", "/out_channels", "/sample_size",
+                                                  "/class_embed_type", "/num_train_timesteps"}));
+  }
 }
 
 TEST(UNet2dOptions, RefusesWhatTheNetworkCannotDo) {

@@ -1,0 +1,33 @@
+// What an experiment's sections name, built and held against each other before anything is trained.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gen/data/dataset.h"
+#include "gen/models/model.h"
+#include "gen/train/experiment.h"
+
+namespace gen {
+
+struct Parts {
+  std::shared_ptr<const Dataset> data;
+  std::shared_ptr<const Dataset> validation;  ///< null where nothing was held out for it
+  std::unique_ptr<Model> model;               ///< on the device; its initial weights depend on the seed alone
+  std::vector<std::string> warnings;          ///< what will be as the config says, but hardly as it is meant
+};
+
+/// Opens the data, builds the model, and asks it whether it can answer eval.metrics and draw as the section `sample` says.
+/// Throws OptionError with everything in which the sections disagree, each with the JSON pointer of the option to change:
+/// `gen check`, `gen train --dry-run` and `gen train` all tell it before the first step. Throws DataError where the data
+/// cannot be read.
+Parts build_parts(const ExperimentOptions& experiment, at::Device device);
+
+/// Throws OptionError, its pointers below "/sample", where `model` cannot draw as `options` say.
+void check_sampling(const Model& model, const SampleOptions& options);
+
+/// The type that the network of an iterative model computes samples in.
+at::ScalarType sampling_dtype(const SampleOptions& options);
+
+}  // namespace gen

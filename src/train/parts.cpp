@@ -1,0 +1,101 @@
+#include "gen/train/parts.h"
+
+#include <fmt/format.h>
+
+#include "gen/config/load.h"
+#include "gen/config/option_error.h"
+#include "gen/metrics/metric.h"
+#include "train/session.h"
+
+namespace gen {
+namespace {
+
+/// " (data.validation_fraction holds some out)": the option of the data that decides how many examples `split` has.
+std::string way_to_hold_out(const Component& data, Split split) {
+  Component resolved = data;
+  datasets().resolve(resolved);
+  for (const auto& field : describe_options([&](OptionVisitor& v) { resolved.options->visit(v); })) {
+    const bool named = field.key == "num_held_out" || field.key.starts_with(to_string(split));
+    if (named && (field.type == "integer" || field.type == "number"))
+      return fmt::format(" (data.{} holds some out)", field.key);
+  }
+  return "";
+}
+
+void check_training(const ExperimentOptions& experiment, Parts& parts, OptionMistakes& mistakes) {
+  const TrainOptions& train = experiment.train;
+  const int64_t examples = parts.data->size();
+  if (examples == 0)
+    mistakes.add("/data", "expected examples to train on, got none (is everything held out?)");
+  else if (train.batch_size > examples)
+    parts.warnings.push_back(fmt::format(
+        "/train/batch_size: each batch of {} holds some of the {} training examples more than once",
+        train.batch_size, examples));
+  if (parts.validation) return;
+  const std::string none =
+      "where no examples are held out for validation" + way_to_hold_out(experiment.data, Split::validation);
+  if (train.early_stop.patience > 0)
+    mistakes.add("/train/early_stop/patience",
+                 fmt::format("expected 0, never to stop early, {}, got {}", none, train.early_stop.patience));
+  if (train.validate_every > 0)
+    mistakes.add("/train/validate_every", fmt::format("expected 0 {}, got {}", none, train.validate_every));
+}
+
+/// Whether the split that `gen eval` will score has examples. A config that says nothing of evaluation is warned only, and
+/// so is one whose test files are not there yet.
+void check_split_to_score(const ExperimentOptions& experiment, Parts& parts, OptionMistakes& mistakes) {
+  const EvalOptions& eval = experiment.eval;
+  const Split split = split_named(eval.split);
+  if (split == Split::train || (split == Split::validation && parts.validation)) return;
+  try {
+    if (split == Split::test && datasets().make(experiment.data, split)->size() > 0) return;
+  } catch (const DataError& error) {
+    parts.warnings.push_back(
+        fmt::format("/eval/split: gen eval has no {} split to score: {}", eval.split, error.what()));
+    return;
+  }
+  const std::string text =
+      fmt::format("expected a split with examples, got \"{}\", for which none are held out{}", eval.split,
+                  way_to_hold_out(experiment.data, split));
+  const bool meant = eval.split != EvalOptions().split || !eval.metrics.empty() || eval.limit > 0;
+  if (meant)
+    mistakes.add("/eval/split", text);
+  else
+    parts.warnings.push_back("/eval/split: " + text);
+}
+
+}  // namespace
+
+at::ScalarType sampling_dtype(const SampleOptions& options) {
+  return options.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
+}
+
+void check_sampling(const Model& model, const SampleOptions& options) {
+  SampleRequest request;
+  request.sampler = options.sampler;
+  request.temperature = options.temperature;
+  OptionMistakes mistakes;
+  mistakes.gather("/sample", [&] { model.check_sampling(request, sampling_dtype(options)); });
+  mistakes.throw_if_any();
+}
+
+Parts build_parts(const ExperimentOptions& experiment, at::Device device) {
+  Parts parts;
+  parts.data = made_within("/data", [&] { return datasets().make(experiment.data, Split::train); });
+  parts.validation =
+      made_within("/data", [&] { return datasets().make(experiment.data, Split::validation); });
+  if (parts.validation->size() == 0) parts.validation = nullptr;
+
+  OptionMistakes mistakes;
+  check_training(experiment, parts, mistakes);
+  const DataSpec& data = parts.data->spec();
+  if (mistakes.gather("/model", [&] { parts.model = build_model(experiment, data, device); })) {
+    mistakes.gather("", [&] { check_sampling(*parts.model, experiment.sample); });
+    mistakes.gather("/eval", [&] { make_metrics(experiment.eval.metrics, *parts.model, data); });
+  }
+  check_split_to_score(experiment, parts, mistakes);
+  mistakes.throw_if_any();
+  return parts;
+}
+
+}  // namespace gen
