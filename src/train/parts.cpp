@@ -5,6 +5,7 @@
 #include "gen/config/load.h"
 #include "gen/config/option_error.h"
 #include "gen/metrics/metric.h"
+#include "gen/train/optimizer.h"
 #include "train/session.h"
 
 namespace gen {
@@ -39,6 +40,23 @@ void check_training(const ExperimentOptions& experiment, Parts& parts, OptionMis
                  fmt::format("expected 0, never to stop early, {}, got {}", none, train.early_stop.patience));
   if (train.validate_every > 0)
     mistakes.add("/train/validate_every", fmt::format("expected 0 {}, got {}", none, train.validate_every));
+}
+
+/// What the config asks for and its steps are too few for.
+void warn_of_what_never_comes(const TrainOptions& train, Parts& parts) {
+  const int64_t patience = train.early_stop.patience;
+  if (patience > 0 && train.validate_every > 0 && train.steps / train.validate_every <= patience)
+    parts.warnings.push_back(fmt::format(
+        "/train/early_stop/patience: in {} steps are {} validations, too few to stop early after {} "
+        "without improvement",
+        train.steps, train.steps / train.validate_every, patience));
+  const auto schedule = lr_schedules().make(train.lr_schedule);
+  const auto factor = [&](int64_t step) { return schedule->factor(step, train.steps); };
+  if (train.steps > 1 && factor(train.steps - 1) < 1 && factor(train.steps - 1) > factor(train.steps - 2))
+    parts.warnings.push_back(fmt::format(
+        "/train/lr_schedule: the learning rate is still warming up at the last of the {} steps: it comes "
+        "to {:.0f} % of its value",
+        train.steps, 100 * factor(train.steps - 1)));
 }
 
 /// Whether the split that `gen eval` will score has examples. A config that says nothing of evaluation is warned only, and
@@ -88,6 +106,7 @@ Parts build_parts(const ExperimentOptions& experiment, at::Device device) {
 
   OptionMistakes mistakes;
   check_training(experiment, parts, mistakes);
+  warn_of_what_never_comes(experiment.train, parts);
   const DataSpec& data = parts.data->spec();
   if (mistakes.gather("/model", [&] { parts.model = build_model(experiment, data, device); })) {
     mistakes.gather("", [&] { check_sampling(*parts.model, experiment.sample); });

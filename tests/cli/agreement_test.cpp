@@ -97,13 +97,16 @@ TEST_F(Agreement, AModelOfOnePassTakesNoSamplerAndNoPrecision) {
   EXPECT_NE(text.find("error: /sample/precision: expected \"fp32\""), std::string::npos) << text;
 }
 
-TEST_F(Agreement, ASplitThatNobodyAskedToScoreIsAWarning) {
+TEST_F(Agreement, WhatIsHardlyMeantIsAWarning) {
   const auto result = run_gen({"check", "--config", folder / "vae.json", "--set", "data.num_held_out=0",
-                               "--set", "train.batch_size=32"});
+                               "--set", "train.batch_size=32", "--set", "train.lr_schedule.warmup_steps=8"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.err.find("/eval/split: expected a split with examples, got \"test\""), std::string::npos)
       << result.err;
   EXPECT_NE(result.err.find("each batch of 32 holds some of the 16 training examples more than once"),
+            std::string::npos)
+      << result.err;
+  EXPECT_NE(result.err.find("still warming up at the last of the 2 steps: it comes to 25 % of its value"),
             std::string::npos)
       << result.err;
 }

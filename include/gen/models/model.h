@@ -137,6 +137,9 @@ class Model {
 /// that the data, or another option, contradict.
 using ModelKind = Kind<std::unique_ptr<Model>(const DataSpec&)>;
 const ModelKind& models();
+/// What the protocols of conditional models add: their scores are of log p(x | label).
+inline constexpr const char* kGivenLabels = "; of the data given their labels";
+
 /// The labels [N] int64 of a request's samples, on its device, for a model conditioned on `num_classes` classes: those
 /// asked for, or where none are, the classes in turn: sample i is of class i mod num_classes. Undefined for an
 /// unconditional model (0), which takes none. Throws ConfigError.

@@ -195,9 +195,11 @@ Likelihood::Result DiffusionModel::log_likelihood(const Batch& batch, const Opti
 }
 
 std::string DiffusionModel::bound_protocol(int64_t times) const {
-  auto words =
-      fmt::format("variational bound (Ho et al. 2020, eq. 5), its {} KL terms estimated at {} random time{}",
-                  noise_schedule_->num_timesteps() - 1, times, times == 1 ? "" : "s");
+  auto words = fmt::format(
+      "variational bound (Ho et al. 2020, eq. 5) with the posterior's variances{}, its {} KL terms "
+      "estimated at {} random time{}{}",
+      data_.kind == DataKind::images ? " and x0 clamped to the pixels' range" : "",
+      noise_schedule_->num_timesteps() - 1, times, times == 1 ? "" : "s", conditional_ ? kGivenLabels : "");
   if (prediction_type_ == PredictionType::sample && noise_schedule_->num_timesteps() > 1)
     words += fmt::format(
         "; a network that predicts the data pays up to {:.0f} nats for each unit of squared error at the "

@@ -121,8 +121,9 @@ TensorMap Flow::forward_named(const TensorMap& inputs) {
 Likelihood::Result Flow::log_likelihood(const Batch& batch, const Likelihood::Options& options, Rng& rng) {
   at::InferenceMode inference;
   const auto c = condition(batch.label, batch.x);
+  const std::string given = options_.conditional ? kGivenLabels : "";
   if (!images())
-    return {log_prob(encode(batch.x, c)), true, std::nullopt, "exact log-density; nothing is drawn"};
+    return {log_prob(encode(batch.x, c)), true, std::nullopt, "exact log-density; nothing is drawn" + given};
   std::vector<at::Tensor> draws;
   for (int64_t k = 0; k < options.importance_samples; ++k)
     draws.push_back(log_prob(encode(dequantize(batch.x, rng), c)));
@@ -132,7 +133,8 @@ Likelihood::Result Flow::log_likelihood(const Batch& batch, const Likelihood::Op
           fmt::format(
               "density of pixels dequantised to [0, 1) by {} of uniform noise, which bounds the probability "
               "of their levels",
-              k == 1 ? "one draw" : fmt::format("{} draws, averaged as densities,", k))};
+              k == 1 ? "one draw" : fmt::format("{} draws, averaged as densities,", k)) +
+              given};
 }
 
 std::unique_ptr<Model> make_flow(const FlowOptions& options, const DataSpec& data) {
