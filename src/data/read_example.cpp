@@ -61,10 +61,10 @@ std::optional<ReadExample> read_readable(const Dataset& dataset, int64_t index, 
       if (options.on_error == OnError::error) throw;
       skipped.push_back({at, error.what()});
       if (in_place == InPlace::nothing) return std::nullopt;
-      if (tried >= options.max_skipped || tried + 1 >= dataset.size())
-        throw ExampleError(fmt::format("{} (and so are the {} before it: none is left to take their place)",
-                                       error.what(), tried),
-                           at);
+      if (tried >= options.max_skipped) throw ExampleError(budget_spent(error.what(), options), at);
+      if (tried + 1 >= dataset.size())
+        throw ExampleError(
+            fmt::format("{} (and of all {} examples none can be read)", error.what(), dataset.size()), at);
     }
   }
 }

@@ -34,6 +34,9 @@ struct ExampleError : DataError {
   int64_t index;
 };
 
+/// The text of an error for `what`, an example beyond those that may be passed over.
+std::string budget_spent(const std::string& what, const BadExampleOptions& options);
+
 /// The examples of a split that were passed over, each once.
 class SkippedExamples {
  public:
