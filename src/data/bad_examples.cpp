@@ -19,14 +19,16 @@ void BadExampleOptions::visit(OptionVisitor& v) {
           {.min = 0, .max = 1e12});
 }
 
+std::string budget_spent(const std::string& what, const BadExampleOptions& options) {
+  return fmt::format("{} (data.max_skipped of {} such examples is spent)", what, options.max_skipped);
+}
+
 std::vector<BadExample> SkippedExamples::add(const std::vector<BadExample>& found) {
   std::vector<BadExample> added;
   for (const auto& each : found) {
     if (by_index_.contains(each.index)) continue;
     if (count() >= options_.max_skipped)
-      throw ExampleError(
-          fmt::format("{} (data.max_skipped of {} such examples is spent)", each.what, options_.max_skipped),
-          each.index);
+      throw ExampleError(budget_spent(each.what, options_), each.index);
     by_index_[each.index] = each.what;
     added.push_back(each);
   }
