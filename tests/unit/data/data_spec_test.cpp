@@ -28,7 +28,7 @@ TEST(DataSpec, RefusesJsonThatMakesNoSense) {
 }
 
 TEST(Batch, MovesItsTensorsAndKeepsTheRest) {
-  const Batch batch{at::zeros({2, 1}), at::ones({2}, at::kLong), {"a", "b"}, {4, 5}};
+  const Batch batch{at::zeros({2, 1}), at::ones({2}, at::kLong), {"a", "b"}, {4, 5}, {}};
   const Batch moved = batch.to(at::kCPU);
   EXPECT_EQ(moved.captions, batch.captions);
   EXPECT_EQ(moved.indices, batch.indices);
