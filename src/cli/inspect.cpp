@@ -31,8 +31,7 @@ ExitCode run(const Flags& flags) {
   if (flags.json)
     results::print_json(findings);
   else
-    results::print("{}
-", as_text(findings));
+    results::print("{}\n", as_text(findings));
   return ExitCode::ok;
 }
 

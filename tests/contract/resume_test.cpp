@@ -90,7 +90,7 @@ TEST_P(Resume, LoadedRunHasTheAveragedWeightsOrTheRawOnes) {
   train(experiment_of(GetParam()), RunDir::open_for_training(temp / "run", RunMode::create));
   const auto newest = list_checkpoints(temp / "run" / "checkpoints").front();
   for (const bool raw : {false, true}) {
-    const LoadedRun run = load_run(temp / "run", "cpu", raw);
+    const LoadedRun run = load_run(temp / "run", "cpu", {.raw = raw, .checkpoint = ""});
     EXPECT_EQ(run.ema, !raw);
     EXPECT_EQ(run.step, 6);
     const TensorMap expected = load_checkpoint_tensors(newest, raw ? "model" : "ema");

@@ -8,7 +8,7 @@
 #include "gen/config/load.h"
 #include "gen/io/run_dir.h"
 #include "support/support.h"
-#include "train/run_record.h"
+#include "train/config_changes.h"
 
 namespace gen {
 namespace {
