@@ -25,10 +25,10 @@ Mapped ActNorm::inverse(const at::Tensor& z, const Condition&) {
 void ActNorm::initialize(const at::Tensor& x, const Condition&) {
   if (initialized_.item<bool>()) return;
   torch::NoGradGuard no_grad;
-  const auto rows = x.transpose(0, 1).flatten(1);  // [C, B * positions]
-  constexpr double kEpsilon = 1e-6;                // a constant channel keeps a finite scale
-  loc_.copy_(-rows.mean(1));
-  log_scale_.copy_(-(rows.std(1, /*unbiased=*/false) + kEpsilon).log());
+  const auto [mean, var] = channel_moments(x);
+  constexpr double kEpsilon = 1e-6;  // a constant channel keeps a finite scale
+  loc_.copy_(-mean);
+  log_scale_.copy_(-(var.sqrt() + kEpsilon).log());
   initialized_.fill_(true);
 }
 

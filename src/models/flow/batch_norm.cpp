@@ -10,8 +10,8 @@ struct Moments {
 };
 
 Moments moments(const at::Tensor& x) {
-  const auto rows = x.transpose(0, 1).flatten(1);  // [C, B * positions]
-  return {rows.mean(1), rows.var(1, /*unbiased=*/false)};
+  const auto [mean, var] = channel_moments(x);
+  return {mean, var};
 }
 
 // -1/2 sum log(v + epsilon) over all elements of one example.

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gen/config/component.h"
@@ -59,6 +60,10 @@ inline at::Tensor per_example(const at::Tensor& value, const at::Tensor& x) {
 
 /// "[1, 28, 28]".
 std::string to_string(const Shape& shape);
+
+/// Mean and biased variance of each channel (or coordinate) of x [B, C, ...]: [C] each. Taken example by example, since
+/// LibTorch gives the sum to a single number, as of one channel, to several threads.
+std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);
 
 /// The parameters v [C or D] of channels (or coordinates), shaped to broadcast over x [B, C, ...].
 at::Tensor over_channels(const at::Tensor& v, const at::Tensor& x);

@@ -54,6 +54,20 @@ TEST(ActNorm, IsInitialisedOnlyOnceEvenAfterLoading) {
   EXPECT_TRUE(torch::equal(before, loaded.forward(x, {}).y));
 }
 
+TEST(ChannelMoments, OfOneChannelAreTheSameBitsOnAnyNumberOfThreads) {
+  const auto x = torch::randn({64, 1, 28, 28});
+  const auto [mean, var] = channel_moments(x);
+  EXPECT_LT(test::max_abs_diff(mean[0], x.mean()), 1e-6);
+  EXPECT_LT(test::max_abs_diff(var[0], x.var(/*unbiased=*/false)), 1e-5);
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    const auto again = channel_moments(x);
+    EXPECT_TRUE(at::equal(again.first, mean) && at::equal(again.second, var)) << threads << " threads";
+  }
+  at::set_num_threads(before);
+}
+
 TEST(BatchNormBijector, TrainingStandardisesTheBatchAndMovesTheRunningStatistics) {
   torch::manual_seed(0);
   BatchNormBijector norm({.momentum = 1.0, .epsilon = 1e-8}, {.shape = {3}});
