@@ -29,6 +29,9 @@ void check(const DataSpec& spec) {
                                 spec.num_classes, spec.class_names.size()));
   if (spec.levels < 0 || spec.levels == 1)
     throw DataError(fmt::format("data spec: /levels: expected 0 or at least 2, got {}", spec.levels));
+  if (spec.padding != 0 && (spec.padding < 0 || spec.padding >= spec.dims()))
+    throw DataError(fmt::format("data spec: /padding: expected a part of the {} dims, got {}", spec.dims(),
+                                spec.padding));
 }
 
 }  // namespace

@@ -27,6 +27,14 @@ TEST(DataSpec, RefusesJsonThatMakesNoSense) {
   }
 }
 
+TEST(DataSpec, OfARunThatKnewNoPaddingHasNone) {
+  Json json = to_json(DataSpec{.shape = {1, 8, 8}});
+  json.erase("padding");
+  EXPECT_EQ(data_spec_from_json(json).padding, 0);
+  json["padding"] = 64;
+  EXPECT_THROW(data_spec_from_json(json), DataError);
+}
+
 TEST(Batch, MovesItsTensorsAndKeepsTheRest) {
   const Batch batch{at::zeros({2, 1}), at::ones({2}, at::kLong), {"a", "b"}, {4, 5}, {}};
   const Batch moved = batch.to(at::kCPU);

@@ -59,6 +59,7 @@ TEST_F(Mnist, PadsWithZerosAllAround) {
   options.size = 32;
   const auto padded = image(*make_mnist(options, Split::train), 3);
   EXPECT_EQ(padded.sizes(), (std::vector<int64_t>{1, 32, 32}));
+  EXPECT_EQ(make_mnist(options, Split::train)->spec().padding, 32 * 32 - 28 * 28);
   EXPECT_TRUE(torch::equal(padded.slice(1, 2, 30).slice(2, 2, 30), native));
   EXPECT_EQ(padded.sum().item<int64_t>(), native.sum().item<int64_t>());
 }
