@@ -28,7 +28,9 @@ TEST(DataSpec, RefusesJsonThatMakesNoSense) {
 }
 
 TEST(DataSpec, OfARunThatKnewNoPaddingHasNone) {
-  Json json = to_json(DataSpec{.shape = {1, 8, 8}});
+  DataSpec spec;
+  spec.shape = {1, 8, 8};
+  Json json = to_json(spec);
   json.erase("padding");
   EXPECT_EQ(data_spec_from_json(json).padding, 0);
   json["padding"] = 64;

@@ -164,7 +164,7 @@ TEST(UNet2d, RefusesInputsThatDoNotFit) {
   UNet2d conditional(o);
   EXPECT_THROW(conditional.forward(x, at::tensor({1, 2}), {}), ShapeError);
   EXPECT_THROW(conditional.forward(x, at::tensor({1, 2}), at::tensor({0, 4})), ShapeError);
-  EXPECT_THROW(conditional.forward(x, at::tensor({1, 2}), at::tensor({{0}, {1}})), ShapeError);
+  EXPECT_THROW(conditional.forward(x, at::tensor({1, 2}), at::tensor({0, 1}).unsqueeze(1)), ShapeError);
 }
 
 TEST(UNet2d, LabelsOfTypeIdentityAreVectorsAndNeverSpreadOverTheChannels) {
