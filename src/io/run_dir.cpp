@@ -185,4 +185,15 @@ std::string RunDir::status() const {
   return text;
 }
 
+fs::path free_sibling(const fs::path& folder, const std::string& ending) {
+  std::error_code error;
+  fs::path named = folder.lexically_normal();
+  if (!named.has_filename()) named = named.parent_path();
+  if (named.filename() == "." || named.filename() == "..") named = fs::canonical(folder, error);
+  fs::path place = named.string() + ending;
+  for (int i = 2; fs::exists(fs::symlink_status(place, error)); ++i)
+    place = fmt::format("{}{}-{}", named.string(), ending, i);
+  return place;
+}
+
 }  // namespace gen

@@ -83,7 +83,7 @@ HeldFolder::HeldFolder(const fs::path& folder)
 
 bool HeldFolder::is_at(const fs::path& path) const {
   struct stat held{}, there{};
-  return ::fstat(folder_.get(), &held) == 0 && ::stat(path.c_str(), &there) == 0 &&
+  return ::fstat(folder_.get(), &held) == 0 && ::stat(path.c_str(), &there) == 0 && held.st_nlink > 0 &&
          held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 

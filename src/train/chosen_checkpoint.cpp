@@ -78,10 +78,17 @@ CheckpointInfo choose_checkpoint(const RunDir& run, const RunWeights& weights) {
       throw ConfigError(fmt::format("--checkpoint: expected best, last or a step, got \"{}\"", which));
     return checkpoint_of_step(run, std::stoll(which), raw);
   }
-  for (const auto& each : list_checkpoints(run.checkpoints())) {
-    const std::string problem = weights_problem(each, raw);
-    if (problem.empty()) return each;
-    if (fs::exists(each.folder)) log::warning("{}: passed over: {}", each.folder.string(), problem);
+  // A run that trains on removes old ones meanwhile; what it has now is then listed again.
+  for (bool vanished = true; vanished;) {
+    vanished = false;
+    for (const auto& each : list_checkpoints(run.checkpoints())) {
+      const std::string problem = weights_problem(each, raw);
+      if (problem.empty()) return each;
+      if (fs::exists(each.folder))
+        log::warning("{}: passed over: {}", each.folder.string(), problem);
+      else
+        vanished = true;
+    }
   }
   throw DataError(why_no_checkpoint(run, [&](const auto& each) { return weights_problem(each, raw); }));
 }

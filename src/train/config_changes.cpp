@@ -7,6 +7,7 @@
 #include <set>
 
 #include "gen/core/quote.h"
+#include "gen/io/run_dir.h"
 
 namespace gen {
 namespace {
@@ -99,11 +100,8 @@ std::string warm_start_command(const fs::path& run, const Json& before, const Js
   std::string command = "gen train --config " + shell_quote((run / "config.json").string());
   for (const auto& pointer : differing_options(before, now))
     if (pointer != "/name") command += " --set " + shell_quote(assignment(now, pointer));
-  const std::string stem = (run.has_filename() ? run : run.parent_path()).string();
-  int number = 2;
-  while (fs::exists(fmt::format("{}-{}", stem, number))) ++number;
   return command + fmt::format(" --init-from {} --run-dir {}", shell_quote(run.string()),
-                               shell_quote(fmt::format("{}-{}", stem, number)));
+                               shell_quote(free_sibling(run, "-tuned").string()));
 }
 
 }  // namespace gen

@@ -7,24 +7,10 @@
 #include "train/run_record.h"
 
 namespace gen {
-namespace {
-
-namespace fs = std::filesystem;
-
-fs::path free_place(const fs::path& run) {
-  const std::string stem = (run.has_filename() ? run : run.parent_path()).string() + "-rescued";
-  std::error_code error;
-  fs::path place = stem;
-  for (int i = 2; fs::exists(fs::symlink_status(place, error)); ++i) place = fmt::format("{}-{}", stem, i);
-  return place;
-}
-
-}  // namespace
-
 std::string save_beside(const RunFolderGone& gone, const RunDir& run, const ExperimentOptions& experiment,
                         Session& session, const Progress& progress, const Json& record) {
   try {
-    const RunDir beside = RunDir::open_for_training(free_place(run.path()), RunMode::create);
+    const RunDir beside = RunDir::open_for_training(free_sibling(run.path(), "-rescued"), RunMode::create);
     write_record(beside, record);
     Checkpointer(beside, experiment, session, record).save(progress, /*last=*/true);
     beside.set_status("stopped");

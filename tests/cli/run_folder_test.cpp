@@ -95,7 +95,7 @@ TEST_F(RunFolderCli, ARefusedResumeNamesACommandThatWorks) {
   ASSERT_EQ(refused.exit_code, 2) << refused.err;
   const auto pasted = paste(refused.err);
   ASSERT_EQ(pasted.exit_code, 0) << pasted.err << refused.err;
-  const Json record = Json::parse(read_text(temp / "my run-2/run.json"));
+  const Json record = Json::parse(read_text(temp / "my run-tuned/run.json"));
   EXPECT_EQ(record["init_from"]["source"], run().string());
   EXPECT_EQ(record["config"]["train"]["batch_size"], 4);
   EXPECT_EQ(record["config"]["train"]["optimizer"]["type"], "sgd");

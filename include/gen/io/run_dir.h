@@ -82,6 +82,9 @@ class RunDir {
   std::unique_ptr<Held> held_;  // the lock and the folder itself, where it was opened for training
 };
 
+/// A name beside a folder that nothing has yet: FOLDER followed by `ending`, or that by -2, -3, ...
+std::filesystem::path free_sibling(const std::filesystem::path& folder, const std::string& ending);
+
 /// Pretty JSON with a final newline, written atomically.
 void write_json(const std::filesystem::path& path, const Json& value);
 /// Throws DataError naming the file where it is not JSON.

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "gen/core/error.h"
+#include "gen/io/file.h"
 #include "gen/io/safetensors.h"
-#include "trainer_case.h"
+#include "unit/io/damage.h"
+#include "unit/train/trainer_case.h"
 
 namespace gen {
 namespace {
@@ -152,6 +154,34 @@ TEST_F(Trainer, AFolderMovedAwayStopsTheRunAndWhatIsInMemoryGoesOn) {
   EXPECT_EQ(run({}, RunMode::resume).step, 8);
   EXPECT_EQ(seen.size(), 2U);
   for (const auto& [key, tensor] : expected) EXPECT_TRUE(torch::equal(tensor, weights.at(key))) << key;
+}
+
+TEST_F(Trainer, KilledAtAnyPointGoesOnToTheSameWeights) {
+  experiment.train.steps = 2;
+  experiment.train.checkpoint_every = 1;
+  experiment.train.keep_last = 1;
+  run();
+  const auto expected = weights;
+  const auto expected_metrics = metrics();
+  int code = 137;
+  for (int points = 0; code != 0; points += 3) {
+    std::filesystem::remove_all(temp / "run");
+    code = test::in_child([&] {
+      set_fault_hook([n = points](const char*) mutable {
+        if (n-- <= 0) _exit(137);
+      });
+      run();
+      return 0;
+    });
+    ASSERT_TRUE(code == 0 || code == 137) << code;
+    ASSERT_LT(points, 600);
+    // A run that never began is begun by the same command again.
+    const bool began = std::filesystem::exists(temp / "run/config.json");
+    EXPECT_EQ(run({}, began ? RunMode::resume : RunMode::create).step, 2) << points;
+    for (const auto& [key, tensor] : expected) EXPECT_TRUE(torch::equal(tensor, weights.at(key))) << points;
+    EXPECT_EQ(metrics(), expected_metrics) << points;
+    EXPECT_EQ(checkpoint_steps(), (std::vector<int64_t>{2})) << points;
+  }
 }
 
 TEST_F(Trainer, BeginsAtTheWeightsOfAnotherRun) {
