@@ -16,6 +16,7 @@
 #include "gen/core/finite.h"
 #include "gen/core/log.h"
 #include "gen/core/signals.h"
+#include "gen/data/loader.h"
 #include "gen/io/finite_json.h"
 #include "gen/io/run_dir.h"
 #include "gen/metrics/metric.h"
@@ -70,13 +71,23 @@ std::string words(const Json& protocol) {
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
+// "10000", "a fixed random 500 of 10000", and "499 of ..." where not all could be read.
+std::string number_of_examples(const Json& document) {
+  const auto examples = document["examples"].get<int64_t>();
+  const auto subset = document["subset"].get<std::string>();
+  const bool whole = subset == "all";
+  if (document["skipped"].empty() && !document.contains("partial"))
+    return whole ? fmt::format("{}", examples) : subset;
+  return fmt::format("{} of {}", examples,
+                     whole ? fmt::format("{}", document["split_examples"].get<int64_t>()) : subset);
+}
+
 void print_text(const Json& document) {
-  const auto examples = document["examples"].get<int64_t>(), all = document["split_examples"].get<int64_t>();
   results::print("{}: {} split, {} examples, {} weights of step {}, seed {}, batches of {}\n\n",
                  document["run"].get<std::string>(), document["split"].get<std::string>(),
-                 examples < all ? fmt::format("the first {} of {}", examples, all) : fmt::format("{}", all),
-                 document["weights"].get<std::string>(), document["checkpoint_step"].get<int64_t>(),
-                 document["seed"].get<int64_t>(), document["batch_size"].get<int64_t>());
+                 number_of_examples(document), document["weights"].get<std::string>(),
+                 document["checkpoint_step"].get<int64_t>(), document["seed"].get<int64_t>(),
+                 document["batch_size"].get<int64_t>());
   if (document.contains("partial"))
     results::print("PARTIAL, {} examples were asked for: {}\n\n", document["partial"]["asked"].get<int64_t>(),
                    document["partial"]["because"].get<std::string>());
@@ -116,10 +127,10 @@ void require_finite(const std::vector<MetricResult>& results, int64_t examples) 
 }
 
 // A result of less than the whole has a name of its own, so that it never takes the place of the whole one's:
-// test.json, test-first-500.json, test-raw.json, test-first-500-nll.json, test-partial.json, ...
+// test.json, test-500.json, test-raw.json, test-500-nll.json, test-partial.json, ...
 std::string file_name(const LoadedRun& loaded, int64_t asked, int64_t all, const Flags& flags, bool partial) {
   std::string name = loaded.experiment.eval.split;
-  if (asked < all) name += fmt::format("-first-{}", asked);
+  if (asked < all) name += fmt::format("-{}", asked);
   if (!flags.checkpoint.empty() && flags.checkpoint != "last")
     name += flags.checkpoint == "best" ? "-best" : fmt::format("-step-{}", loaded.step);
   if (flags.raw) name += "-raw";
@@ -157,6 +168,7 @@ Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& sc
                    {"split", loaded.experiment.eval.split},
                    {"examples", scored.examples},
                    {"split_examples", all},
+                   {"subset", asked < all ? fmt::format("a fixed random {} of {}", asked, all) : "all"},
                    {"weights", loaded.ema ? "ema" : "raw"},
                    {"checkpoint_step", loaded.step},
                    {"seed", loaded.experiment.seed},
@@ -186,11 +198,11 @@ ExitCode run(const Flags& flags) {
   if (flags.seed) loaded.experiment.seed = *flags.seed;
   auto chosen = chosen_metrics(loaded);
   const auto data = open_split(loaded);
-  const int64_t all = data->size(), limit = loaded.experiment.eval.limit;
-  const int64_t asked = limit > 0 ? std::min(limit, all) : all;
+  const auto indices = evaluation_indices(*data, loaded.experiment.eval.limit);
+  const int64_t all = data->size(), asked = std::ssize(indices);
   check_replaceable(folder.eval() / file_name(loaded, asked, all, flags, /*partial=*/false));
   signals::ask_first();
-  const Scored scored = score(loaded, *data, asked, chosen, flags.quiet);
+  const Scored scored = score(loaded, *data, indices, chosen, flags.quiet);
 
   std::vector<MetricResult> computed;
   for (const auto& metric : chosen)
@@ -223,7 +235,8 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("--metric", flags->metrics, "only this score (gen list metric); repeatable")
       ->option_text("TYPE")
       ->allow_extra_args(false);
-  verb->add_option("--limit", flags->limit, "only the first N examples, into a file of their own; 0: all")
+  verb->add_option("--limit", flags->limit,
+                   "only a fixed random N of the examples, into a file of their own; 0: all")
       ->option_text("N")
       ->check(whole_number(0));
   verb->add_option("--batch-size", flags->batch_size, "examples at once")

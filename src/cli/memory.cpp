@@ -39,7 +39,7 @@ Batch random_batch(const DataSpec& data, int64_t count, Rng& rng) {
 }
 
 int64_t peak_of_a_step(Model& model, const DataSpec& data, int64_t count, int64_t total_steps) {
-  Rng rng(derive_seed(0, Stream::noise));
+  Rng rng(/*seed=*/0);  // sizes count, values do not
   const Batch batch = random_batch(data, count, rng);
   const auto counter = std::make_shared<AllocationCounter>();
   const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, counter);
@@ -59,8 +59,8 @@ int64_t bytes_of(const Tensors& tensors) {
 MemoryEstimate estimate_memory(Model& model, const DataSpec& data, const TrainOptions& train) {
   auto& module = model.module();
   module.train();
-  Rng rng(derive_seed(0, Stream::noise));
-  model.initialize(random_batch(data, 4, rng));
+  Rng rng(/*seed=*/0);
+  model.initialize(random_batch(data, 4, rng), rng);
   peak_of_a_step(model, data, 2, train.steps);  // gradients and lazily made tensors now exist
   const int64_t two = peak_of_a_step(model, data, 2, train.steps);
   const int64_t four = peak_of_a_step(model, data, 4, train.steps);

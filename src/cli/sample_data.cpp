@@ -25,8 +25,10 @@ int64_t draw_from_data(LoadedRun& loaded, const std::string& mode, SampleWriter&
                                   examples, loaded.experiment.eval.split, data->size()));
   const int64_t groups =
       std::clamp<int64_t>(loaded.experiment.sample.count / written, 1, data->size() / examples);
+  const auto indices = evaluation_indices(*data, groups * examples);
   for (int64_t g = 0; g < groups; ++g) {
-    const at::Tensor x = read_batch(*data, g * examples, examples, InPlace::next).to(loaded.device).x;
+    const auto first = indices.begin() + g * examples;
+    const at::Tensor x = read_batch(*data, {first, first + examples}, InPlace::next).to(loaded.device).x;
     Samples samples;
     samples.x = rows ? autoencoder->interpolate(x.slice(0, 0, 1), x.slice(0, 1), kStepsOfARow).flatten(0, 1)
                      : at::cat({x, autoencoder->reconstruct(x)});

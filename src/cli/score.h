@@ -17,10 +17,10 @@ struct Scored {
   std::optional<Error> ended;  ///< why not all were scored: an example that cannot be read, or a signal
 };
 
-/// Updates the metrics with the first `examples` of `data`, batch by batch; batch b draws from its own stream, so that
+/// Updates the metrics with the examples of `data` at `indices`, batch by batch; batch b draws from its own stream, so that
 /// a score depends on the seed and the batch size alone. Where it ends early the metrics hold what was scored. Throws
 /// where that is nothing.
-Scored score(LoadedRun& loaded, const Dataset& data, int64_t examples,
+Scored score(LoadedRun& loaded, const Dataset& data, const std::vector<int64_t>& indices,
              std::vector<std::unique_ptr<Metric>>& metrics, bool quiet);
 
 }  // namespace gen::cli

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <mutex>
 #include <numbers>
 
 #include "gen/core/check.h"
@@ -21,9 +22,28 @@ uint64_t mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
+/// torch seeds its Mersenne Twister with 32 bits: here SplitMix64 spreads 64 over the whole state.
+void fill_state(const at::Generator& generator, uint64_t seed) {
+  auto* twister = at::check_generator<at::CPUGeneratorImpl>(generator);
+  at::mt19937 engine = twister->engine();
+  at::mt19937_data_pod state = engine.data();
+  HostRng words(seed);
+  for (size_t i = 0; i < state.state_.size(); i += 2) {
+    const uint64_t word = words.next();
+    state.state_[i] = static_cast<uint32_t>(word);
+    state.state_[i + 1] = static_cast<uint32_t>(word >> 32);
+  }
+  engine.set_data(state);
+  twister->set_engine(engine);
+}
+
 at::Generator make_generator(uint64_t seed, at::Device device) {
-  at::Generator generator = device.is_cpu() ? at::make_generator<at::CPUGeneratorImpl>(seed)
-                                            : at::globalContext().defaultGenerator(device).clone();
+  if (device.is_cpu()) {
+    const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+    fill_state(generator, seed);
+    return generator;
+  }
+  at::Generator generator = at::globalContext().defaultGenerator(device).clone();
   generator.set_current_seed(seed);
   return generator;
 }
@@ -36,10 +56,10 @@ std::vector<int64_t> with_rows(int64_t rows, at::IntArrayRef shape) {
 
 }  // namespace
 
-uint64_t derive_seed(uint64_t seed, Stream stream, uint64_t index, uint64_t rank) {
+uint64_t derive_seed(uint64_t seed, Stream stream, uint64_t index, uint64_t part) {
   uint64_t state = mix(seed + kGoldenGamma);
-  for (uint64_t part : {static_cast<uint64_t>(stream), index, rank})
-    state = mix((state ^ part) + kGoldenGamma);
+  for (uint64_t each : {static_cast<uint64_t>(stream), index, part})
+    state = mix((state ^ each) + kGoldenGamma);
   return state;
 }
 
@@ -78,11 +98,10 @@ at::Tensor Rng::permutation(int64_t n) {
   return at::randperm(n, generator_, at::TensorOptions(at::kLong).device(device_));
 }
 
-SampleRng::SampleRng(uint64_t seed, int64_t first_index, int64_t count, at::Device device, Stream stream)
-    : device_(device) {
+SampleRng::SampleRng(uint64_t seed, int64_t first_index, int64_t count, at::Device device) : device_(device) {
   rows_.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i)
-    rows_.emplace_back(derive_seed(seed, stream, static_cast<uint64_t>(first_index + i)));
+    rows_.emplace_back(derive_seed(seed, Stream::sample, static_cast<uint64_t>(first_index + i)));
 }
 
 at::Tensor SampleRng::normal(at::IntArrayRef shape, at::ScalarType dtype) {
@@ -104,6 +123,11 @@ at::Tensor SampleRng::integers(int64_t low, int64_t high) {
   return out.to(device_);
 }
 
-void seed_default_generators(uint64_t seed) { torch::manual_seed(seed); }
+void seed_default_generators(uint64_t seed) {
+  torch::manual_seed(seed);
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  fill_state(generator, seed);
+}
 
 }  // namespace gen

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cstring>
+#include <optional>
 
 namespace gen {
 namespace {
@@ -10,11 +11,12 @@ namespace {
 /// The rows of a batch that is being made.
 class Rows {
  public:
-  Rows(const DataSpec& spec, int64_t rows) : spec_(spec), dims_(spec.dims()) {
+  Rows(const Dataset& dataset, int64_t rows) : spec_(dataset.spec()), dims_(spec_.dims()) {
     std::vector<int64_t> shape{rows};
-    shape.insert(shape.end(), spec.shape.begin(), spec.shape.end());
+    shape.insert(shape.end(), spec_.shape.begin(), spec_.shape.end());
+    batch_.split = dataset.split();
     batch_.x = at::empty(shape, at::kFloat);
-    if (spec.num_classes > 0) batch_.label = at::empty({rows}, at::kLong);
+    if (spec_.num_classes > 0) batch_.label = at::empty({rows}, at::kLong);
   }
   std::vector<BadExample>& skipped() { return batch_.skipped; }
   void add(ReadExample read) {
@@ -49,13 +51,14 @@ void bytes_to_unit_floats(const uint8_t* in, float* out, int64_t count) {
 }
 
 Batch collate(const Dataset& dataset, const std::vector<int64_t>& indices,
-              const std::function<HostRng(int64_t)>& rng_of, InPlace in_place,
+              const std::function<HostRng(int64_t)>& augmentation_of, InPlace in_place,
               const std::function<bool()>& cancelled) {
-  Rows rows(dataset.spec(), static_cast<int64_t>(indices.size()));
+  Rows rows(dataset, static_cast<int64_t>(indices.size()));
   for (size_t row = 0; row < indices.size(); ++row) {
     if (cancelled && cancelled()) break;
-    auto read =
-        read_readable(dataset, indices[row], rng_of(static_cast<int64_t>(row)), in_place, rows.skipped());
+    std::optional<HostRng> augmentation;
+    if (augmentation_of) augmentation.emplace(augmentation_of(static_cast<int64_t>(row)));
+    auto read = read_readable(dataset, indices[row], augmentation, in_place, rows.skipped());
     if (read) rows.add(std::move(*read));
   }
   return rows.finish();

@@ -14,9 +14,10 @@ class InMemoryImages final : public Dataset {
  public:
   explicit InMemoryImages(ImageTable table) : table_(std::move(table)) {}
   const DataSpec& spec() const override { return table_.spec; }
+  Split split() const override { return table_.split; }
   int64_t size() const override { return static_cast<int64_t>(table_.labels.size()); }
 
-  Example get(int64_t index, HostRng& rng) const override {
+  Example get(int64_t index, HostRng* augmentation) const override {
     GEN_CHECK(index >= 0 && index < size(), "example {} of {}", index, size());
     if (const auto wrong = table_.wrong.find(index); wrong != table_.wrong.end())
       throw DataError(wrong->second);
@@ -25,7 +26,8 @@ class InMemoryImages final : public Dataset {
     example.x = at::empty(table_.spec.shape, at::kByte);
     auto* pixels = example.x.mutable_data_ptr<uint8_t>();
     std::memcpy(pixels, table_.pixels.data() + static_cast<size_t>(index) * bytes, bytes);
-    if (table_.random_flip && rng.below(2) == 1) flip_rows(pixels, table_.spec.dims() / width(), width());
+    if (table_.random_flip && augmentation != nullptr && augmentation->below(2) == 1)
+      flip_rows(pixels, table_.spec.dims() / width(), width());
     example.label = table_.labels[static_cast<size_t>(index)];
     return example;
   }

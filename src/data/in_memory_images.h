@@ -11,6 +11,7 @@ namespace gen {
 
 struct ImageTable {
   DataSpec spec;
+  Split split = Split::train;
   std::vector<uint8_t> pixels;           ///< [N, C, H, W]
   std::vector<uint8_t> labels;           ///< [N], each below spec.num_classes
   bool random_flip = false;              ///< mirror left and right with probability 1/2

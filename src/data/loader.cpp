@@ -4,25 +4,18 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <system_error>
 #include <thread>
 
 #include "data/collate.h"
+#include "data/random_order.h"
 #include "gen/core/check.h"
 #include "gen/core/error.h"
 #include "gen/core/log.h"
 
 namespace gen {
-namespace {
-
-/// With `augment` every visit of an example has a stream of its own, otherwise every example has one.
-HostRng example_rng(const LoaderOptions& options, int64_t visit, int64_t index) {
-  return options.augment ? HostRng(derive_seed(options.seed, Stream::data, static_cast<uint64_t>(visit), 1))
-                         : HostRng(derive_seed(0, Stream::data, static_cast<uint64_t>(index)));
-}
-
-}  // namespace
 
 struct Loader::State {
   /// A batch that is being made, or is ready, or what its making threw.
@@ -59,11 +52,12 @@ struct Loader::State {
   }
 
   Batch make(int64_t batch) const {
-    const auto indices = indices_of(batch);
-    const auto rng_of = [&](int64_t row) {
-      return example_rng(options, batch * options.batch_size + row, indices[static_cast<size_t>(row)]);
+    const auto augmentation_of = [&](int64_t row) {
+      const auto visit = static_cast<uint64_t>(batch * options.batch_size + row);
+      return HostRng(derive_seed(options.seed, Stream::augmentation, visit));
     };
-    return collate(*dataset, indices, rng_of, InPlace::next, [this] { return stopping.load(); });
+    return collate(*dataset, indices_of(batch), augmentation_of, InPlace::next,
+                   [this] { return stopping.load(); });
   }
 
   Slot& slot(int64_t batch) { return ring[static_cast<size_t>(batch) % ring.size()]; }
@@ -152,13 +146,20 @@ int64_t Loader::position() const { return state_->position; }
 
 int64_t Loader::batches_per_epoch() const { return state_->batches_per_epoch(); }
 
+Batch read_batch(const Dataset& dataset, const std::vector<int64_t>& indices, InPlace in_place) {
+  return collate(dataset, indices, /*augmentation_of=*/{}, in_place);
+}
+
 Batch read_batch(const Dataset& dataset, int64_t first, int64_t count, InPlace in_place) {
   GEN_CHECK(first >= 0 && count >= 0 && first + count <= dataset.size(), "examples [{}, {}) of {}", first,
             first + count, dataset.size());
   std::vector<int64_t> indices(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) indices[static_cast<size_t>(i)] = first + i;
-  const LoaderOptions fixed{.augment = false};
-  return collate(dataset, indices, [&](int64_t row) { return example_rng(fixed, 0, first + row); }, in_place);
+  std::iota(indices.begin(), indices.end(), first);
+  return read_batch(dataset, indices, in_place);
+}
+
+int64_t shuffled_index(uint64_t seed, int64_t epoch, int64_t n, int64_t i) {
+  return random_order(derive_seed(seed, Stream::shuffle, static_cast<uint64_t>(epoch)), n, i);
 }
 
 }  // namespace gen

@@ -30,9 +30,9 @@ void check_finite(const Example& example, int64_t index) {
           index);
 }
 
-Example get(const Dataset& dataset, int64_t index, HostRng& rng) {
+Example get(const Dataset& dataset, int64_t index, HostRng* augmentation) {
   try {
-    return dataset.get(index, rng);
+    return dataset.get(index, augmentation);
   } catch (const DataError& error) {
     throw ExampleError(error.what(), index);
   } catch (const IoError& error) {
@@ -42,21 +42,22 @@ Example get(const Dataset& dataset, int64_t index, HostRng& rng) {
 
 }  // namespace
 
-Example read_example(const Dataset& dataset, int64_t index, HostRng& rng) {
-  Example example = get(dataset, index, rng);
+Example read_example(const Dataset& dataset, int64_t index, HostRng* augmentation) {
+  Example example = get(dataset, index, augmentation);
   check_spec(example, dataset.spec(), index);
   if (dataset.spec().kind == DataKind::points) check_finite(example, index);
   return example;
 }
 
-std::optional<ReadExample> read_readable(const Dataset& dataset, int64_t index, const HostRng& rng,
-                                         InPlace in_place, std::vector<BadExample>& skipped) {
+std::optional<ReadExample> read_readable(const Dataset& dataset, int64_t index,
+                                         const std::optional<HostRng>& augmentation, InPlace in_place,
+                                         std::vector<BadExample>& skipped) {
   const BadExampleOptions options = dataset.bad_examples();
   for (int64_t tried = 0;; ++tried) {
     const int64_t at = (index + tried) % dataset.size();
-    HostRng own = rng;
+    std::optional<HostRng> own = augmentation;
     try {
-      return ReadExample{read_example(dataset, at, own), at};
+      return ReadExample{read_example(dataset, at, own ? &*own : nullptr), at};
     } catch (const ExampleError& error) {
       if (options.on_error == OnError::error) throw;
       skipped.push_back({at, error.what()});

@@ -9,7 +9,7 @@
 namespace gen {
 
 /// Throws ExampleError where it cannot be read or a point is not finite.
-Example read_example(const Dataset& dataset, int64_t index, HostRng& rng);
+Example read_example(const Dataset& dataset, int64_t index, HostRng* augmentation);
 
 struct ReadExample {
   Example example;
@@ -17,7 +17,8 @@ struct ReadExample {
 };
 /// Example `index`, or as data.on_error and `in_place` say; a function of its arguments alone, with those passed over
 /// added to `skipped`. Throws ExampleError.
-std::optional<ReadExample> read_readable(const Dataset& dataset, int64_t index, const HostRng& rng,
-                                         InPlace in_place, std::vector<BadExample>& skipped);
+std::optional<ReadExample> read_readable(const Dataset& dataset, int64_t index,
+                                         const std::optional<HostRng>& augmentation, InPlace in_place,
+                                         std::vector<BadExample>& skipped);
 
 }  // namespace gen

@@ -7,6 +7,7 @@
 #include "gen/nn/network.h"
 #include "train/gradients.h"
 #include "train/run_record.h"
+#include "train/validation.h"
 
 namespace gen {
 namespace {
@@ -24,7 +25,7 @@ std::vector<at::Tensor> values(const TensorMap& tensors) {
 Checkpointer::Checkpointer(const RunDir& run, const ExperimentOptions& experiment, Session& session,
                            const Json& record)
     : run_(run),
-      options_(experiment.train),
+      experiment_(experiment),
       session_(session),
       record_(record),
       config_hash_(config_hash(experiment)) {}
@@ -78,7 +79,10 @@ void Checkpointer::write(const Progress& progress) {
                     "that of step {})",
                     progress.step, saved_step_));
   std::vector<TensorFile> files{{"model", weights, metadata}, {"optimizer", session_.optimizer->state(), {}}};
-  if (session_.ema) files.push_back({"ema", session_.ema->state(), metadata});
+  if (session_.ema) {
+    { const EvaluationScope with_statistics(session_, experiment_); }
+    files.push_back({"ema", session_.ema->state(), metadata});
+  }
   Json state{{"progress", to_json(progress)}, {"config_hash", config_hash_}};
   if (session_.scaler.active()) state["loss_scaler"] = session_.scaler.state();
   const auto place = checkpoint_path(run_.checkpoints(), progress.step);
@@ -95,7 +99,7 @@ void Checkpointer::write(const Progress& progress) {
 
 void Checkpointer::prune(const Progress& progress) {
   PruneRule rule;
-  rule.keep_last = options_.keep_last;
+  rule.keep_last = experiment_.train.keep_last;
   if (progress.best_validation) rule.keep_steps.push_back(progress.best_step);
   rule.made = [&](const CheckpointInfo& each) { return run_.made(each.folder); };
   rule.whole = [&](const CheckpointInfo& each) { return is_whole(each); };
@@ -108,7 +112,7 @@ bool Checkpointer::is_whole(const CheckpointInfo& checkpoint) {
   const std::string problem = hash || known->second ? verify_checkpoint(checkpoint, {{}, hash}) : "damaged";
   if (!problem.empty() && (hash || known->second))
     log::warning("{}: does not count as one of the {} that are kept: {}", checkpoint.folder.string(),
-                 options_.keep_last, problem);
+                 experiment_.train.keep_last, problem);
   verified_[checkpoint.step] = problem.empty();
   return problem.empty();
 }

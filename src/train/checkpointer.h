@@ -33,7 +33,7 @@ class Checkpointer {
   void prune(const Progress& progress);
   bool is_whole(const CheckpointInfo& checkpoint);
   const RunDir& run_;
-  const TrainOptions& options_;
+  const ExperimentOptions& experiment_;
   Session& session_;
   const Json& record_;
   std::string config_hash_;

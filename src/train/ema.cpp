@@ -56,6 +56,7 @@ void Ema::update(int64_t n) {
   taken_.assign(taken_.size(), false);
   ops::ema_update_(averages, weights, weight(n));
   for (size_t i = 0; i < buffers_.size(); ++i) buffer_copies_[i].copy_(buffers_[i]);
+  has_statistics_ = false;
 }
 
 at::Tensor Ema::take(const at::Tensor& parameter) {
@@ -75,6 +76,7 @@ void Ema::load_state(const TensorMap& state) {
           fmt::format("the averaged weights do not fit the model: {} is missing or of another shape", name));
     tensor.copy_(found->second);
   }
+  has_statistics_ = false;
 }
 
 void EmaScope::exchange() {

@@ -17,7 +17,8 @@ namespace gen {
 /// initial weights.
 double ema_decay(const EmaOptions& options, int64_t n, int64_t samples_per_step);
 
-/// Averages the parameters; buffers (running statistics) are copied as they are.
+/// Averages the parameters. Buffers are copied as they are; running statistics among them are those of the raw weights, until
+/// someone computes the averages' own.
 class Ema {
  public:
   Ema(const torch::nn::Module& module, const EmaOptions& options, int64_t samples_per_step);
@@ -27,6 +28,9 @@ class Ema {
   /// is none in the same layout.
   at::Tensor take(const at::Tensor& parameter);
   double weight(int64_t n) const { return 1 - ema_decay(options_, n, samples_per_step_); }
+  /// Whether the running statistics have been made those of the averages since the last update: note_statistics() says so.
+  bool has_statistics() const { return has_statistics_; }
+  void note_statistics() { has_statistics_ = true; }
   /// Parameters and buffers by name.
   const TensorMap& state() const { return state_; }
   /// Starts again from these; names and shapes must be those of state().
@@ -41,6 +45,7 @@ class Ema {
   std::unordered_map<const c10::TensorImpl*, size_t> index_;  // of a parameter in weights_
   std::vector<bool> taken_;
   std::vector<at::Tensor> buffers_, buffer_copies_;
+  bool has_statistics_ = false;
 };
 
 /// While it lives, the module computes with the averages.

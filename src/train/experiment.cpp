@@ -76,7 +76,8 @@ void TrainOptions::visit(OptionVisitor& v) {
   v.field("log_every", log_every, "steps between lines of metrics.jsonl", {.min = 1, .max = kMaxSteps});
   v.field("validate_every", validate_every, "steps between validations; 0: only at the end",
           {.min = 0, .max = kMaxSteps});
-  v.field("validation_batches", validation_batches, "batches of the validation split to average over",
+  v.field("validation_batches", validation_batches,
+          "batches of the validation split to average over: a fixed random part where there are more",
           {.min = 1, .max = kMaxCount});
   v.field("sample_every", sample_every, "steps between sample grids; 0: only at the end",
           {.min = 0, .max = kMaxSteps});
@@ -108,7 +109,8 @@ void EvalOptions::visit(OptionVisitor& v) {
   v.components("metrics", metrics, gen::metrics(), "scores to compute; empty: all that the model can answer");
   v.field("split", split, "the examples to score", {.choices = {"train", "validation", "test"}});
   v.field("batch_size", batch_size, "examples scored at once", {.min = 1, .max = kMaxCount});
-  v.field("limit", limit, "examples to score; 0: all", {.min = 0, .max = kMaxSteps});
+  v.field("limit", limit, "examples to score, a fixed random part of the split; 0: all",
+          {.min = 0, .max = kMaxSteps});
 }
 
 void ExperimentOptions::visit(OptionVisitor& v) {

@@ -11,8 +11,8 @@ namespace gen {
 
 /// What a step leaves for its hooks.
 struct StepOutcome {
-  LossTerms loss;        ///< of its last forward pass; on the device
-  double total = 0;      ///< mean over its forward passes
+  LossTerms loss;        ///< means over its forward passes; on the device
+  double total = 0;      ///< loss.total on the host
   double grad_norm = 0;  ///< before clipping
   double learning_rate = 0;
   bool finite = true;

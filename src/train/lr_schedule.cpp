@@ -18,7 +18,10 @@ struct DecayOptions : ConstantOptions {
   double min_ratio = 0;
   void visit(OptionVisitor& v) {
     ConstantOptions::visit(v);
-    v.field("min_ratio", min_ratio, "factor reached at the last step", {.min = 0, .max = 1});
+    v.field("min_ratio", min_ratio,
+            "factor of the last step (the schedules of PyTorch and transformers come to theirs one step "
+            "after it)",
+            {.min = 0, .max = 1});
   }
 };
 // Distinct types, since a kind finds a type's options by their C++ type.
@@ -46,10 +49,12 @@ std::unique_ptr<LrSchedule> warmed(int64_t warmup, After after) {
   return std::make_unique<Warmed<After>>(warmup, std::move(after));
 }
 
-/// Part of the steps after the warm-up that are done, in [0, 1].
+/// How far a step lies on the way from the first one at the full rate, which ends the warm-up, to the last one: in [0, 1].
+/// A run of a single step is at the full rate.
 double progress(int64_t step, int64_t warmup, int64_t total_steps) {
+  const int64_t first = std::max<int64_t>(0, warmup - 1);
   return std::clamp(
-      static_cast<double>(step - warmup) / static_cast<double>(std::max<int64_t>(1, total_steps - warmup)),
+      static_cast<double>(step - first) / static_cast<double>(std::max<int64_t>(1, total_steps - 1 - first)),
       0.0, 1.0);
 }
 
@@ -67,7 +72,8 @@ std::unique_ptr<LrSchedule> make_cosine(const CosineOptions& options) {
 
 std::unique_ptr<LrSchedule> make_linear(const LinearOptions& options) {
   return warmed(options.warmup_steps, [options](int64_t step, int64_t total_steps) {
-    return 1 - (1 - options.min_ratio) * progress(step, options.warmup_steps, total_steps);
+    return options.min_ratio +
+           (1 - options.min_ratio) * (1 - progress(step, options.warmup_steps, total_steps));
   });
 }
 

@@ -13,8 +13,9 @@ std::vector<ParameterGroup> parameter_groups(const torch::nn::Module& module) {
   std::set<const c10::TensorImpl*> seen;  // a weight that two modules share is updated once
   for (const auto& item : module.named_parameters()) {
     if (!item.value().requires_grad() || !seen.insert(item.value().unsafeGetTensorImpl()).second) continue;
-    const bool vector = item.value().dim() < 2 || item.key().ends_with("bias");
-    (vector ? undecayed : decayed).parameters.emplace_back(item.key(), item.value());
+    // By what it does, which its name says, and not by its shape alone: a scale may be [C, 1, 1] or [C, H, W].
+    const bool matrix = item.value().dim() >= 2 && item.key().ends_with("weight");
+    (matrix ? decayed : undecayed).parameters.emplace_back(item.key(), item.value());
   }
   std::vector<ParameterGroup> groups;
   for (auto* group : {&decayed, &undecayed})

@@ -41,7 +41,7 @@ at::Tensor draw(Session& session, const ExperimentOptions& experiment) {
 
 std::optional<Image> sample_grid(Session& session, const ExperimentOptions& experiment) {
   try {
-    const EvaluationScope scope(session);
+    const EvaluationScope scope(session, experiment);
     const at::Tensor samples = draw(session, experiment);
     return session.data->spec().kind == DataKind::images ? make_grid(samples, 0, 2, kMinTile)
                                                          : scatter_plot(samples);

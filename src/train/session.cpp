@@ -49,6 +49,16 @@ std::unique_ptr<Model> build_model(const ExperimentOptions& experiment, const Da
   return model;
 }
 
+std::unique_ptr<Loader> open_loader(const Session& session, const ExperimentOptions& experiment,
+                                    int64_t position) {
+  LoaderOptions options;
+  options.batch_size = experiment.train.batch_size;
+  options.shuffle = experiment.train.shuffle;
+  options.workers = experiment.train.data_workers;
+  options.seed = static_cast<uint64_t>(experiment.seed);
+  return std::make_unique<Loader>(session.data, options, position);
+}
+
 TensorMap weights_of(Model& model) { return state_of(model.module()); }
 
 }  // namespace gen

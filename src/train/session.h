@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "gen/data/loader.h"
 #include "gen/models/model.h"
 #include "gen/train/experiment.h"
 #include "gen/train/optimizer.h"
@@ -31,6 +32,9 @@ struct Session {
 /// The model on its device; its initial weights depend on the seed alone.
 std::unique_ptr<Model> build_model(const ExperimentOptions& experiment, const DataSpec& spec,
                                    at::Device device);
+/// The training batches from number `position` on.
+std::unique_ptr<Loader> open_loader(const Session& session, const ExperimentOptions& experiment,
+                                    int64_t position);
 /// Parameters and buffers by name.
 TensorMap weights_of(Model& model);
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "gen/core/check.h"
 #include "gen/core/error.h"
 #include "gen/core/finite.h"
 #include "gen/core/log.h"
@@ -26,16 +27,6 @@
 namespace gen {
 namespace {
 
-std::unique_ptr<Loader> open_loader(const Session& session, const ExperimentOptions& experiment,
-                                    int64_t position) {
-  LoaderOptions options;
-  options.batch_size = experiment.train.batch_size;
-  options.shuffle = experiment.train.shuffle;
-  options.workers = experiment.train.data_workers;
-  options.seed = derive_seed(static_cast<uint64_t>(experiment.seed), Stream::data);
-  return std::make_unique<Loader>(session.data, options, position);
-}
-
 /// Batches used once `progress` is reached: the loader's position.
 int64_t data_position(const Progress& progress, const TrainOptions& options) {
   return progress.step * options.gradient_accumulation + progress.skipped_batches;
@@ -52,13 +43,33 @@ std::pair<double, double> to_host(const at::Tensor& loss, const at::Tensor& norm
   return {both[0].item<double>(), both[1].item<double>()};
 }
 
+/// What a step draws from: torch's default generators for dropout, the Rng for the loss.
+Rng seed_step(const ExperimentOptions& experiment, const Session& session, int64_t step) {
+  const auto seed = static_cast<uint64_t>(experiment.seed);
+  seed_default_generators(derive_seed(seed, Stream::dropout, static_cast<uint64_t>(step)));
+  return Rng(derive_seed(seed, Stream::noise, static_cast<uint64_t>(step)), session.device);
+}
+
 /// The forward and backward passes of one step; gradients are left in the parameters. Throws ExampleError, with the
 /// model as it was.
 struct Passes {
-  LossTerms last;
-  at::Tensor total;               // mean over the passes
+  LossTerms loss;                 // means over the passes, without graph
   std::vector<int64_t> examples;  // of the last batch
 };
+
+/// sum += part, term by term; the passes of a step give the same terms.
+void accumulate(LossTerms& sum, const LossTerms& part) {
+  if (!sum.total.defined()) {
+    sum = part;
+    return;
+  }
+  GEN_CHECK(sum.terms.size() == part.terms.size(), "{} terms of a loss after {}", part.terms.size(),
+            sum.terms.size());
+  sum.total = sum.total + part.total;
+  for (size_t k = 0; k < sum.terms.size(); ++k)
+    sum.terms[k].second = sum.terms[k].second + part.terms[k].second;
+}
+
 Passes run_passes(Session& session, const TrainOptions& options, Loader& loader, SkipLog& skips,
                   const StepContext& context) {
   Passes passes;
@@ -67,13 +78,18 @@ Passes run_passes(Session& session, const TrainOptions& options, Loader& loader,
   for (int64_t i = 0; i < options.gradient_accumulation; ++i) {
     const Batch batch = loader.next().to(session.device);
     skips.add(context.step + 1, Split::train, batch.skipped);
+    LossTerms part;
     {
       const AutocastGuard autocast(options.precision, session.device);
-      passes.last = session.model->loss(batch, context);
+      part = session.model->loss(batch, context);
     }
-    const at::Tensor part = count == 1 ? passes.last.total : passes.last.total / count;
-    session.scaler.scaled(part).backward();
-    passes.total = passes.total.defined() ? passes.total + part.detach() : part.detach();
+    if (count > 1) {
+      part.total = part.total / count;
+      for (auto& [name, value] : part.terms) value = value / count;
+    }
+    session.scaler.scaled(part.total).backward();
+    part.total = part.total.detach();
+    accumulate(passes.loss, part);
     passes.examples = batch.indices;
   }
   buffers.keep();
@@ -101,14 +117,12 @@ void update_weights(Session& session, const TrainOptions& options, const std::ve
 void run_steps(const ExperimentOptions& experiment, Session& session, Checkpointer& checkpoints,
                Progress& progress, SkipLog& skips, Hooks& hooks) {
   const TrainOptions& options = experiment.train;
-  const auto seed = static_cast<uint64_t>(experiment.seed);
   auto loader = open_loader(session, experiment, data_position(progress, options));
   session.model->module().train();
   hooks.catch_up();
   while (!is_finished(progress, options) && !signals::stop_requested()) {
     const int64_t step = progress.step;
-    seed_default_generators(derive_seed(seed, Stream::dropout, static_cast<uint64_t>(step)));
-    Rng rng(derive_seed(seed, Stream::noise, static_cast<uint64_t>(step)), session.device);
+    Rng rng = seed_step(experiment, session, step);
 
     session.optimizer->zero_grad();
     const Passes passes =
@@ -116,7 +130,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
 
     const auto gradients = gradients_of(*session.optimizer);
     session.scaler.unscale_(gradients);
-    const auto [loss, grad_norm] = to_host(passes.total, global_norm(gradients));
+    const auto [loss, grad_norm] = to_host(passes.loss.total, global_norm(gradients));
     const double learning_rate =
         session.optimizer->learning_rate() * session.schedule->factor(step, options.steps);
     const bool finite = std::isfinite(loss) && std::isfinite(grad_norm);
@@ -137,14 +151,15 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
       }
     }
     ++progress.step;
-    hooks.after_step({passes.last, loss, grad_norm, learning_rate, finite});
+    hooks.after_step({passes.loss, loss, grad_norm, learning_rate, finite});
   }
 }
 
 /// Data-dependent initialisation with the first batch; the average begins at what it sets.
 void initialize(const ExperimentOptions& experiment, Session& session) {
   const at::NoGradGuard no_grad;
-  session.model->initialize(open_loader(session, experiment, 0)->next().to(session.device));
+  Rng rng(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::data_init), session.device);
+  session.model->initialize(open_loader(session, experiment, 0)->next().to(session.device), rng);
   session.start_average(experiment.train);
 }
 
@@ -310,17 +325,16 @@ TrainResult train(const ExperimentOptions& experiment, const RunDir& run, const 
 double dry_run(const ExperimentOptions& experiment, const WarmStart& warm) {
   Session session(experiment);
   const auto loader = open_loader(session, experiment, 0);
-  Rng rng(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::noise), session.device);
   Json record;
   first_weights(experiment, session, warm, record);
   session.model->module().train();
-  seed_default_generators(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::dropout));
+  Rng rng = seed_step(experiment, session, 0);
   SkipLog skips(session);
   const Passes passes =
       run_passes(session, experiment.train, *loader, skips, {0, experiment.train.steps, true, rng});
   session.scaler.unscale_(gradients_of(*session.optimizer));
   session.optimizer->step(session.optimizer->learning_rate());
-  const double loss = passes.total.item<double>();
+  const double loss = passes.loss.total.item<double>();
   if (!std::isfinite(loss))
     throw NumericalError(
         fmt::format("the first step's loss is {} (batch of examples {}); a lower learning rate does not help "

@@ -3,11 +3,16 @@
 #include <cmath>
 
 #include "gen/data/loader.h"
+#include "train/statistics.h"
 
 namespace gen {
 
-EvaluationScope::EvaluationScope(Session& session) : session_(session) {
-  if (session_.ema) averages_.emplace(*session_.ema);
+EvaluationScope::EvaluationScope(Session& session, const ExperimentOptions& experiment) : session_(session) {
+  if (session_.ema) {
+    averages_.emplace(*session_.ema);
+    if (!session_.ema->has_statistics()) recompute_statistics(session_, experiment);
+    session_.ema->note_statistics();
+  }
   session_.model->module().eval();
 }
 
@@ -15,16 +20,19 @@ EvaluationScope::~EvaluationScope() { session_.model->module().train(); }
 
 ValidationScores validate(Session& session, const ExperimentOptions& experiment, int64_t step) {
   const TrainOptions& options = experiment.train;
-  const EvaluationScope scope(session);
+  const EvaluationScope scope(session, experiment);
   ValidationScores scores;
-  for (int64_t i = 0; i < options.validation_batches; ++i) {
+  const auto indices =
+      evaluation_indices(*session.validation, options.validation_batches * options.batch_size);
+  for (int64_t i = 0; i * options.batch_size < std::ssize(indices); ++i) {
     const int64_t first = i * options.batch_size;
-    const int64_t count = std::min(options.batch_size, session.validation->size() - first);
-    if (count <= 0) break;
-    const Batch batch = read_batch(*session.validation, first, count).to(session.device);
+    const int64_t count = std::min(options.batch_size, std::ssize(indices) - first);
+    const Batch batch =
+        read_batch(*session.validation, {indices.begin() + first, indices.begin() + first + count})
+            .to(session.device);
     scores.skipped.insert(scores.skipped.end(), batch.skipped.begin(), batch.skipped.end());
     if (batch.size() == 0) continue;
-    Rng rng(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::eval, static_cast<uint64_t>(i)),
+    Rng rng(derive_seed(static_cast<uint64_t>(experiment.seed), Stream::validation, static_cast<uint64_t>(i)),
             session.device);
     const AutocastGuard autocast(options.precision, session.device);
     const LossTerms loss = session.model->loss(batch, {step, options.steps, /*training=*/false, rng});

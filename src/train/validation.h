@@ -18,15 +18,15 @@ struct ValidationScores {
   std::vector<int64_t> non_finite;  ///< the examples of batches whose loss is not finite
 };
 
-/// The first `train.validation_batches` batches of the validation split, which must be there, in evaluation
+/// `train.validation_batches` batches of the validation split, which must be there (evaluation_indices), in evaluation
 /// mode and with the averaged weights where there are some. Changes nothing that training depends on. Throws
 /// ExampleError.
 ValidationScores validate(Session& session, const ExperimentOptions& experiment, int64_t step);
 
-/// While it lives: evaluation mode, averaged weights, no gradients.
+/// While it lives: evaluation mode, averaged weights with running statistics of their own, no gradients.
 class EvaluationScope {
  public:
-  explicit EvaluationScope(Session& session);
+  EvaluationScope(Session& session, const ExperimentOptions& experiment);
   ~EvaluationScope();
   EvaluationScope(const EvaluationScope&) = delete;
   EvaluationScope& operator=(const EvaluationScope&) = delete;

@@ -64,7 +64,7 @@ TEST_F(NonFiniteCli, BrokenWeightsAreToldWithExitCode4AndTrainingGoesOnWithoutIt
   EXPECT_EQ(scored.exit_code, 4);
   EXPECT_NE(scored.err.find("is not finite for 2 of 2 examples"), std::string::npos) << scored.err;
   EXPECT_EQ(scored.out.find("null"), std::string::npos) << scored.out;
-  EXPECT_EQ(read_text(folder_ / "run/eval/test-first-2.json").find("null"), std::string::npos);
+  EXPECT_EQ(read_text(folder_ / "run/eval/test-2.json").find("null"), std::string::npos);
 }
 
 }  // namespace

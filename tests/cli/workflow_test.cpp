@@ -197,7 +197,7 @@ TEST_F(Workflow, ADrawThatWasCutShortIsReplacedByTheNext) {
 }
 
 TEST_F(Workflow, ScoresReplaceNothingButScores) {
-  const fs::path file = fs::path(run("toy")) / "eval" / "validation-first-2.json";
+  const fs::path file = fs::path(run("toy")) / "eval" / "validation-2.json";
   fs::create_directories(file.parent_path());
   write_text(file, "[1]");
   const std::vector<std::string> command{"eval",       "--run",   run("toy"), "--split",
@@ -237,7 +237,8 @@ TEST_F(Workflow, EvalPrintsAndKeepsItsProtocol) {
   ASSERT_FALSE(toy["results"].empty());
   EXPECT_TRUE(toy["results"][0]["protocol"].is_object());
   EXPECT_EQ(toy["split_examples"], 64);
-  EXPECT_EQ(Json::parse(read_text(run("toy") + "/eval/test-first-32.json")), toy);
+  EXPECT_EQ(toy["subset"], "a fixed random 32 of 64");
+  EXPECT_EQ(Json::parse(read_text(run("toy") + "/eval/test-32.json")), toy);
   const auto text = run_gen({"eval", "--run", run("shapes"), "--split", "validation", "--quiet"});
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_NE(text.out.find("elbo"), std::string::npos) << text.out;
@@ -249,11 +250,11 @@ TEST_F(Workflow, ScoresOfLessThanTheWholeLeaveTheWholeOnesAlone) {
   const Json whole = json_of({"eval", "--run", run("shapes"), "--json", "--quiet"});
   EXPECT_EQ(whole["examples"], whole["split_examples"]);
   const std::vector<std::pair<std::vector<std::string>, const char*>> less{
-      {{"--limit", "4"}, "test-first-4.json"},
+      {{"--limit", "4"}, "test-4.json"},
       {{"--raw"}, "test-raw.json"},
       {{"--metric", "elbo"}, "test-elbo.json"},
       {{"--set", "eval.limit=3", "--raw", "--metric", "elbo", "--metric", "nll"},
-       "test-first-3-raw-elbo-nll.json"}};
+       "test-3-raw-elbo-nll.json"}};
   for (const auto& [flags, file] : less) {
     std::vector<std::string> arguments{"eval", "--run", run("shapes"), "--json", "--quiet"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -262,9 +263,9 @@ TEST_F(Workflow, ScoresOfLessThanTheWholeLeaveTheWholeOnesAlone) {
   EXPECT_EQ(Json::parse(read_text(eval / "test.json")), whole);
   // As many as there are is the whole.
   json_of({"eval", "--run", run("shapes"), "--json", "--quiet", "--limit", "1000"});
-  EXPECT_FALSE(fs::exists(eval / "test-first-1000.json"));
+  EXPECT_FALSE(fs::exists(eval / "test-1000.json"));
   const auto text = run_gen({"eval", "--run", run("shapes"), "--limit", "4", "--quiet"});
-  EXPECT_NE(text.out.find("test split, the first 4 of 16 examples"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("test split, a fixed random 4 of 16 examples"), std::string::npos) << text.out;
 }
 
 TEST_F(Workflow, SampleTellsTheSamplerThatTheModelChose) {

@@ -2,9 +2,11 @@
 #include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "gen/config/load.h"
 #include "gen/train/experiment.h"
+#include "gen/train/optimizer.h"
 #include "gen/train/trainer.h"
 #include "support/support.h"
 
@@ -83,6 +85,20 @@ TEST_P(ShippedConfig, BuildsItsModel) {
   EXPECT_GT(parameters, 0);
   RecordProperty("parameters", std::to_string(parameters));
   std::printf("%s: %lld parameters\n", GetParam().c_str(), static_cast<long long>(parameters));
+}
+
+TEST_P(ShippedConfig, DecaysMatricesAndNeitherScalesNorShifts) {
+  // A parameter of another name: say here whether it is one.
+  const std::set<std::string> never{"bias", "scale", "log_scale", "loc", "log_stddev"};
+  const auto experiment = load();
+  const auto spec = datasets().make(experiment.data, Split::train)->spec();
+  const auto model = models().make(experiment.model, spec);
+  for (const auto& group : parameter_groups(model->module()))
+    for (const auto& [name, parameter] : group.parameters) {
+      const std::string last = name.substr(name.rfind('.') + 1);
+      ASSERT_TRUE(last == "weight" || never.contains(last)) << name;
+      EXPECT_EQ(group.decay, last == "weight" && parameter.dim() > 1) << name;
+    }
 }
 
 /// Those whose data need no files: small enough to train a step here.

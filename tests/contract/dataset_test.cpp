@@ -80,9 +80,10 @@ TEST_P(DatasetContract, ExamplesAreAsTheSpecSays) {
     const DataSpec& spec = data->spec();
     ASSERT_GT(data->size(), 0);
     EXPECT_TRUE(spec == make(Split::train)->spec());
+    EXPECT_EQ(data->split(), split);
     HostRng rng(1);
     for (int64_t i = 0; i < data->size(); ++i) {
-      const Example example = data->get(i, rng);
+      const Example example = data->get(i, &rng);
       EXPECT_EQ(example.x.sizes(), spec.shape);
       EXPECT_EQ(example.x.scalar_type(), spec.kind == DataKind::images ? at::kByte : at::kFloat);
       EXPECT_TRUE(example.x.is_contiguous());
@@ -111,6 +112,23 @@ TEST_P(DatasetContract, BatchesAreModelReady) {
     EXPECT_GE(batch.x.min().item<double>(), 0);
     EXPECT_LE(batch.x.max().item<double>(), 1);
     EXPECT_LT((batch.x * 255 - (batch.x * 255).round()).abs().max().item<double>(), 1e-4);
+  }
+}
+
+TEST_P(DatasetContract, EvaluationDoesNotAugmentWhicheverTheSplit) {
+  for (const Split split : {Split::train, Split::validation, Split::test}) {
+    const auto data = make(split);
+    for (int64_t i = 0; i < data->size(); ++i) {
+      const auto plain = data->get(i, nullptr).x;
+      EXPECT_TRUE(torch::equal(data->get(i, nullptr).x, plain));
+      EXPECT_TRUE(
+          torch::equal(read_batch(*data, i, 1).x[0].mul(255).round().to(at::kLong),
+                       plain.mul(data->spec().kind == DataKind::images ? 1 : 255).round().to(at::kLong)));
+      HostRng rng(static_cast<uint64_t>(i));
+      if (split != Split::train) {
+        EXPECT_TRUE(torch::equal(data->get(i, &rng).x, plain));
+      }
+    }
   }
 }
 

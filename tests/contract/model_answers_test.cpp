@@ -33,7 +33,7 @@ TEST_P(ModelAnswers, SaysBeforeDrawingWhatItCannotHonour) {
 TEST_P(ModelAnswers, SamplesWithoutLabelsGoThroughTheClassesInTurn) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   model->module().eval();
   SampleRequest request;
   request.count = 3;
@@ -46,7 +46,7 @@ TEST_P(ModelAnswers, SamplesWithoutLabelsGoThroughTheClassesInTurn) {
 TEST_P(ModelAnswers, CapabilitiesAnswerForEachExample) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   model->module().eval();
   const at::IntArrayRef each = batch.x.sizes().slice(0, 1);
   Rng rng(2);

@@ -128,4 +128,9 @@ inline Batch make_batch(const DataSpec& data) {
   return batch;
 }
 
+inline void initialize(Model& model, const Batch& batch) {
+  Rng rng(derive_seed(1, Stream::data_init));
+  model.initialize(batch, rng);
+}
+
 }  // namespace gen::model_contract

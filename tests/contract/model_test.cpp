@@ -80,7 +80,7 @@ TEST_P(ModelContract, ResolvedConfigIsAFixedPoint) {
 TEST_P(ModelContract, LossIsAFiniteScalarInTrainingAndValidation) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   for (bool training : {true, false}) {
     model->module().train(training);
     const auto loss = loss_at(*model, batch, 0, 1, training);
@@ -92,7 +92,7 @@ TEST_P(ModelContract, LossIsAFiniteScalarInTrainingAndValidation) {
 TEST_P(ModelContract, LogsFiniteScalarsWithoutGraph) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   Rng rng(1);
   for (const auto& [name, value] : model->loss(batch, {0, 100, true, rng}).terms) {
     EXPECT_EQ(value.dim(), 0) << name;
@@ -104,14 +104,14 @@ TEST_P(ModelContract, LogsFiniteScalarsWithoutGraph) {
 TEST_P(ModelContract, LossIsAFunctionOfTheSeed) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   EXPECT_EQ(loss_at(*model, batch, 0, 5).item<double>(), loss_at(*model, batch, 0, 5).item<double>());
 }
 
 TEST_P(ModelContract, EveryParameterGetsAGradient) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   // Layers behind one that starts at zero get theirs a step later.
   std::map<std::string, double> largest;
   fit(*model, batch, c(), 4, [&] {
@@ -128,7 +128,7 @@ TEST_P(ModelContract, EveryParameterGetsAGradient) {
 TEST_P(ModelContract, OverfitsOneBatch) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   model->module().train();
   const double before = mean_loss(*model, batch, c().steps);
   fit(*model, batch, c(), c().steps);
@@ -139,7 +139,7 @@ TEST_P(ModelContract, OverfitsOneBatch) {
 TEST_P(ModelContract, SavedStateGivesTheSameOutput) {
   const auto model = build(c(), 1);
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   fit(*model, batch, c(), 3);
   const auto other = build(c(), 2);
   EXPECT_GT(test::max_abs_diff(draw(*model, c(), 3, 0, 4), draw(*other, c(), 3, 0, 4)), 0);
@@ -154,7 +154,7 @@ TEST_P(ModelContract, SavedStateGivesTheSameOutput) {
 TEST_P(ModelContract, SamplesAreAFunctionOfSeedAndIndex) {
   const auto model = build(c());
   const auto batch = make_batch(c().data);
-  model->initialize(batch);
+  initialize(*model, batch);
   fit(*model, batch, c(), 3);
   const auto all = draw(*model, c(), 7, 0, 5);
   std::vector<int64_t> shape{5};
@@ -169,7 +169,7 @@ TEST_P(ModelContract, SamplesAreTheSameBitsForEveryBatchSize) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const auto model = build(c());
     const auto batch = make_batch(c().data);
-    model->initialize(batch);
+    initialize(*model, batch);
     fit(*model, batch, c(), 3);
     model->module().eval();
     model->prepare_inference(dtype);
@@ -198,7 +198,7 @@ TEST_P(ModelContract, TrainsToTheSameBitsOnAnyNumberOfThreads) {
     if (batch.label.defined()) batch.label = at::cat(std::vector<at::Tensor>(4, batch.label));
     batch.indices.resize(static_cast<size_t>(batch.x.size(0)));
     std::iota(batch.indices.begin(), batch.indices.end(), int64_t{0});
-    model->initialize(batch);
+    initialize(*model, batch);
     fit(*model, batch, c(), 2);
     std::vector<at::Tensor> weights;
     for (const auto& [name, tensor] : state_of(model->module())) weights.push_back(tensor.clone());

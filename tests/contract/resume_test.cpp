@@ -18,7 +18,9 @@ namespace {
 Json small_model(const std::string& type) {
   static const std::map<std::string, Json> small{
       {"vae", Json::parse(R"({"latent_dim": 4})")},
-      {"flow", Json::parse(R"({})")},
+      {"flow", Json::parse(R"({"architecture": {"type": "sequence", "bijectors": [{"type": "actnorm"},
+          {"type": "affine_coupling"}, {"type": "permutation"}, {"type": "batch_norm"},
+          {"type": "affine_coupling", "swap": true}, {"type": "batch_norm"}]}})")},
       {"diffusion",
        Json::parse(R"({"network": {"type": "unet2d", "block_out_channels": [8, 16], "layers_per_block": 1,
           "norm_num_groups": 4, "down_block_types": ["DownBlock2D", "DownBlock2D"],
@@ -95,6 +97,8 @@ TEST_P(Resume, LoadedRunHasTheAveragedWeightsOrTheRawOnes) {
     EXPECT_EQ(run.step, 6);
     const TensorMap expected = load_checkpoint_tensors(newest, raw ? "model" : "ema");
     for (const auto& item : run.model->module().named_parameters())
+      EXPECT_TRUE(torch::equal(item.value(), expected.at(item.key()))) << item.key();
+    for (const auto& item : run.model->module().named_buffers())
       EXPECT_TRUE(torch::equal(item.value(), expected.at(item.key()))) << item.key();
   }
 }

@@ -42,32 +42,35 @@ struct Example {
   std::string caption;
 };
 
+enum class Split { train, validation, test };
+const char* to_string(Split split);
+
 /// B examples, ready for a model: x is float32, images in [0, 1] as k/255, points as they are.
 struct Batch {
   at::Tensor x;                       ///< [B, *shape]
   at::Tensor label;                   ///< [B] int64, or undefined
   std::vector<std::string> captions;  ///< B of them, or none
   std::vector<int64_t> indices;       ///< of the examples within their split
-  std::vector<BadExample> skipped;    ///< passed over on the way, as data.on_error says
+  Split split = Split::train;
+  std::vector<BadExample> skipped;  ///< passed over on the way, as data.on_error says
   int64_t size() const { return x.defined() ? x.size(0) : 0; }
   Batch to(at::Device device) const;
 };
 
-enum class Split { train, validation, test };
-const char* to_string(Split split);
 /// "train", "validation" or "test", as to_string() says it.
 Split split_named(const std::string& name);
 
-/// A split of a data set with random access. get() is called from many threads at once and must not change state;
-/// random augmentation, in the training split alone, draws from `rng` only.
+/// A split of a data set with random access. get() is called from many threads at once and must not change state.
 class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual const DataSpec& spec() const = 0;
+  virtual Split split() const = 0;
   /// 0 where nothing was held out for this split.
   virtual int64_t size() const = 0;
-  /// Throws DataError naming the file (and the record in it) that is wrong.
-  virtual Example get(int64_t index, HostRng& rng) const = 0;
+  /// Random flips and crops, of the training split alone, draw from `augmentation`; null, for evaluation: the example as
+  /// it is. Throws DataError naming the file (and the record in it) that is wrong.
+  virtual Example get(int64_t index, HostRng* augmentation) const = 0;
   /// What to do where get() throws.
   virtual BadExampleOptions bad_examples() const { return {}; }
   /// log p(x) [B] in nats, where the true density is known (toy2d); undefined otherwise.

@@ -15,14 +15,12 @@ struct LoaderOptions {
   int64_t batch_size = 64;
   bool shuffle = true;
   bool drop_last = true;  ///< of an epoch; a split smaller than a batch then wraps around
-  bool augment =
-      true;  ///< a new random stream at each visit of an example; false: the same one at every visit
-  int64_t workers = 1;   ///< threads; the order does not depend on it; 0: next() makes the batch itself
-  int64_t prefetch = 4;  ///< batches made ahead, at most
+  int64_t workers = 1;    ///< threads; the order does not depend on it; 0: next() makes the batch itself
+  int64_t prefetch = 4;   ///< batches made ahead, at most
   uint64_t seed = 0;
 };
 
-/// Endless: batch number `position` is a pure function of (data set, options, position), so resuming at any step is
+/// Training batches, augmented anew at each visit of an example. Endless: batch number `position` is a pure function of (data set, options, position), so resuming at any step is
 /// O(1) and needs no state.
 class Loader {
  public:
@@ -45,7 +43,10 @@ class Loader {
 /// place, or nothing does and the batch is smaller.
 enum class InPlace { next, nothing };
 
-/// The examples [first, first + count) in order, each with its one fixed random stream: equal at every call.
+/// The examples at `indices`, in that order, not augmented: equal at every call.
+Batch read_batch(const Dataset& dataset, const std::vector<int64_t>& indices,
+                 InPlace in_place = InPlace::nothing);
+/// The examples [first, first + count).
 Batch read_batch(const Dataset& dataset, int64_t first, int64_t count, InPlace in_place = InPlace::nothing);
 
 /// Reads every example once, on all threads, and returns those that cannot be read, in order, whatever data.on_error
@@ -53,7 +54,11 @@ Batch read_batch(const Dataset& dataset, int64_t first, int64_t count, InPlace i
 std::vector<BadExample> find_bad_examples(
     const Dataset& dataset, const std::function<void(int64_t, std::span<const BadExample>)>& progress);
 
-/// Position `i` of the `epoch`-th shuffle of 0..n-1: a Feistel permutation with cycle walking, O(1) in memory.
+/// What is scored of a split where `limit` examples are asked for (0: all): all in their order, or, as data are often
+/// ordered, a fixed random choice. It is the same for every seed; a larger limit's begins with a smaller one's.
+std::vector<int64_t> evaluation_indices(const Dataset& dataset, int64_t limit);
+
+/// Position `i` of the `epoch`-th shuffle of 0..n-1, each order equally likely; O(1) in memory.
 int64_t shuffled_index(uint64_t seed, int64_t epoch, int64_t n, int64_t i);
 
 }  // namespace gen

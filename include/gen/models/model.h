@@ -117,8 +117,9 @@ class Model {
   /// request's sampler and temperature and of prepare_inference(dtype). Asked before training, so that no mistake waits
   /// for the first sample. A model that samples in one pass takes no sampler and computes in float32.
   virtual void check_sampling(const SampleRequest& request, at::ScalarType dtype) const;
-  /// Data-dependent initialisation, once, before the first step of a new run.
-  virtual void initialize(const Batch&) {}
+  /// Data-dependent initialisation with a first batch, once, before the first step of a new run; its randomness comes from
+  /// the Rng.
+  virtual void initialize(const Batch&, Rng&) {}
   /// Runs the network on named tensors (`gen forward`). Throws ConfigError naming the inputs it expects.
   virtual TensorMap forward_named(const TensorMap& inputs);
   /// Called once the weights no longer change (sampling, evaluation). `dtype` is what an iterative model's network may

@@ -14,7 +14,8 @@
 
 namespace gen {
 
-/// Parameters that share a weight decay. Norms, biases and other vectors are not decayed.
+/// Parameters that share a weight decay: matrices, kernels and embeddings, named "weight" as everywhere in the ecosystem.
+/// Norms, biases and scales, whatever their shape, are not decayed.
 struct ParameterGroup {
   std::vector<std::pair<std::string, at::Tensor>> parameters;
   bool decay = true;

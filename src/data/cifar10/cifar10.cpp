@@ -76,19 +76,20 @@ std::unique_ptr<Dataset> make_cifar10(const Cifar10Options& options, Split split
   const fs::path folder = batches_folder(options.path);
   const Records records = read_records(folder, split);
   const auto total = static_cast<int64_t>(records.bytes.size() / kRecord);
-  const RowRange rows = split == Split::test ? RowRange{0, total}
-                                             : held_out_rows(split, total, options.validation, 0, "cifar10");
+  const auto rows =
+      split == Split::test ? all_rows(total) : held_out_rows(split, total, options.validation, 0, "cifar10");
   ImageTable table;
+  table.split = split;
   table.spec.shape = {3, 32, 32};
   table.spec.num_classes = 10;
   table.spec.class_names = {"airplane", "automobile", "bird",  "cat",  "deer",
                             "dog",      "frog",       "horse", "ship", "truck"};
   table.random_flip = options.random_flip && split == Split::train;
-  table.pixels.reserve(static_cast<size_t>(rows.count) * kPixels);
-  for (int64_t row = rows.first; row < rows.first + rows.count; ++row) {
+  table.pixels.reserve(rows.size() * kPixels);
+  for (const int64_t row : rows) {
     const char* record = records.bytes.data() + static_cast<size_t>(row) * kRecord;
     if (const auto wrong = records.wrong.find(row); wrong != records.wrong.end())
-      table.wrong[row - rows.first] = wrong->second;
+      table.wrong[std::ssize(table.labels)] = wrong->second;
     table.labels.push_back(static_cast<uint8_t>(record[0]));
     table.pixels.insert(table.pixels.end(), record + 1, record + kRecord);
   }

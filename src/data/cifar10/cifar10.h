@@ -19,8 +19,7 @@ struct Cifar10Options {
             "the folder above it; needed to read the data",
             {.existing_path = true});
     v.field("validation", validation,
-            "training images, from the end of data_batch_5.bin, held out as the validation split; 0: train "
-            "on all",
+            "training images, a fixed random choice, held out as the validation split; 0: train on all",
             {.min = 0});
     v.field("random_flip", random_flip,
             "mirror training images at random, as diffusion models on CIFAR-10 do; leave off to compare "

@@ -37,19 +37,18 @@ std::vector<std::string> class_names(const ImageFolderOptions& options,
   return names;
 }
 
-/// The largest square of the image, in its middle or anywhere along the longer side.
-Region square_of(const Image& image, bool at_random, HostRng& rng) {
+/// The largest square of the image, in its middle (`rng` null) or anywhere along the longer side.
+Region square_of(const Image& image, HostRng* rng) {
   const int64_t side = std::min(image.width, image.height);
   const auto offset = [&](int64_t room) {
-    return at_random ? static_cast<int64_t>(rng.below(static_cast<uint64_t>(room) + 1)) : room / 2;
+    return rng != nullptr ? static_cast<int64_t>(rng->below(static_cast<uint64_t>(room) + 1)) : room / 2;
   };
   return {offset(image.width - side), offset(image.height - side), side, side};
 }
 
 class ImageFolder final : public Dataset {
  public:
-  ImageFolder(const ImageFolderOptions& options, Split split)
-      : options_(options), train_(split == Split::train) {
+  ImageFolder(const ImageFolderOptions& options, Split split) : options_(options), split_(split) {
     const auto files = scan_images(options.path);
     spec_.shape = {options.channels, options.size, options.size};
     spec_.class_names = class_names(options, files);
@@ -58,19 +57,21 @@ class ImageFolder final : public Dataset {
       if (split_of(file, options.validation_fraction, options.test_fraction) == split) files_.push_back(file);
   }
   const DataSpec& spec() const override { return spec_; }
+  Split split() const override { return split_; }
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   BadExampleOptions bad_examples() const override { return options_.bad_examples; }
 
-  Example get(int64_t index, HostRng& rng) const override {
+  Example get(int64_t index, HostRng* augmentation) const override {
     GEN_CHECK(index >= 0 && index < size(), "example {} of {}", index, size());
     const std::string& file = files_[static_cast<size_t>(index)];
     const Image image = read_image(fs::path(options_.path) / file, options_.max_pixels);
-    const Region square = square_of(image, train_ && options_.crop == Crop::random, rng);
+    HostRng* rng = split_ == Split::train ? augmentation : nullptr;
+    const Region square = square_of(image, options_.crop == Crop::random ? rng : nullptr);
     const Image scaled =
         resize(with_channels(image, options_.channels), square, options_.size, options_.size);
     Example example;
     example.x = channels_first(scaled);
-    if (train_ && options_.random_flip && rng.below(2) == 1)
+    if (rng != nullptr && options_.random_flip && rng->below(2) == 1)
       flip_rows(example.x.mutable_data_ptr<uint8_t>(), options_.channels * options_.size, options_.size);
     if (spec_.num_classes > 0) {
       const auto& names = spec_.class_names;
@@ -92,7 +93,7 @@ class ImageFolder final : public Dataset {
   }
 
   ImageFolderOptions options_;
-  bool train_;
+  Split split_;
   DataSpec spec_;
   std::vector<std::string> files_;
 };

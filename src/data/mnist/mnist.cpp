@@ -61,30 +61,33 @@ void place(const uint8_t* image, int64_t rows, int64_t columns, bool transposed,
       corner[y * size + x] = transposed ? image[x * columns + y] : image[y * columns + x];
 }
 
-std::vector<uint8_t> place_all(const IdxArray& images, RowRange rows, const MnistOptions& options) {
+std::vector<uint8_t> place_all(const IdxArray& images, const std::vector<int64_t>& rows,
+                               const MnistOptions& options) {
   const int64_t height = images.dims[1], width = images.dims[2], size = options.size;
   if (std::max(height, width) > size)
     throw ConfigError(fmt::format("mnist: data.size is {} but the images are {} x {}; choose at least {}",
                                   size, height, width, std::max(height, width)));
-  std::vector<uint8_t> pixels(static_cast<size_t>(rows.count * size * size));
-  for (int64_t i = 0; i < rows.count; ++i)
-    place(images.values.data() + (rows.first + i) * height * width, height, width, options.transposed, size,
-          pixels.data() + i * size * size);
+  std::vector<uint8_t> pixels(rows.size() * static_cast<size_t>(size * size));
+  uint8_t* out = pixels.data();
+  for (const int64_t row : rows) {
+    place(images.values.data() + row * height * width, height, width, options.transposed, size, out);
+    out += size * size;
+  }
   return pixels;
 }
 
-void take_labels(const FilePair& pair, RowRange rows, const MnistOptions& options, ImageTable& table) {
-  table.labels.resize(static_cast<size_t>(rows.count));
-  for (int64_t i = 0; i < rows.count; ++i) {
-    const int64_t label = pair.labels.values[static_cast<size_t>(rows.first + i)];
+void take_labels(const FilePair& pair, const std::vector<int64_t>& rows, const MnistOptions& options,
+                 ImageTable& table) {
+  for (const int64_t row : rows) {
+    const int64_t label = pair.labels.values[static_cast<size_t>(row)];
     const int64_t last = options.first_label + options.num_classes - 1;
-    if (label < options.first_label || label > last)
-      table.wrong[i] = fmt::format(
+    const bool wrong = label < options.first_label || label > last;
+    if (wrong)
+      table.wrong[std::ssize(table.labels)] = fmt::format(
           "{}: record {}: expected a label in [{}, {}], got {}; set data.num_classes and "
           "data.first_label as the data need",
-          pair.source, rows.first + i, options.first_label, last, label);
-    else
-      table.labels[static_cast<size_t>(i)] = static_cast<uint8_t>(label - options.first_label);
+          pair.source, row, options.first_label, last, label);
+    table.labels.push_back(wrong ? uint8_t{0} : static_cast<uint8_t>(label - options.first_label));
   }
 }
 
@@ -98,10 +101,10 @@ std::unique_ptr<Dataset> make_mnist(const MnistOptions& options, Split split) {
   const bool from_test_files = split == Split::test && options.test == 0;
   const FilePair pair = read_pair(options.path, from_test_files ? options.test_prefix : options.train_prefix);
   const int64_t total = pair.images.dims[0];
-  const RowRange rows = from_test_files
-                            ? RowRange{0, total}
-                            : held_out_rows(split, total, options.validation, options.test, "mnist");
+  const auto rows = from_test_files ? all_rows(total)
+                                    : held_out_rows(split, total, options.validation, options.test, "mnist");
   ImageTable table;
+  table.split = split;
   table.spec.shape = {1, options.size, options.size};
   table.spec.padding = options.size * options.size - pair.images.dims[1] * pair.images.dims[2];
   table.spec.num_classes = options.num_classes;

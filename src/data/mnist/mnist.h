@@ -36,13 +36,12 @@ struct MnistOptions {
             {.min = 1, .max = 4096});
     v.field("transposed", transposed,
             "the files store columns first, as EMNIST's do; images are turned upright");
-    v.field(
-        "validation", validation,
-        "training images, from the end of the file, held out as the validation split; 0: train on all, as "
-        "published results do",
-        {.min = 0});
+    v.field("validation", validation,
+            "training images, a fixed random choice, held out as the validation split; 0: train on all, as "
+            "published results do",
+            {.min = 0});
     v.field("test", test,
-            "training images, after those of validation, held out as the test split, for data without test "
+            "training images held out in the same way as the test split, for data without test "
             "files; "
             "0: the test files are the test split",
             {.min = 0});

@@ -80,12 +80,13 @@ class Shapes final : public Dataset {
       outlines_.emplace_back(static_cast<ShapeKind>(kind));
   }
   const DataSpec& spec() const override { return spec_; }
+  Split split() const override { return split_; }
   int64_t size() const override { return size_; }
 
-  Example get(int64_t index, HostRng&) const override {
+  Example get(int64_t index, HostRng*) const override {
     GEN_CHECK(index >= 0 && index < size_, "example {} of {}", index, size_);
-    HostRng rng(derive_seed(static_cast<uint64_t>(options_.seed), Stream::data, static_cast<uint64_t>(index),
-                            static_cast<uint64_t>(split_)));
+    HostRng rng(derive_seed(static_cast<uint64_t>(options_.seed), Stream::shapes,
+                            static_cast<uint64_t>(index), static_cast<uint64_t>(split_)));
     const Scene scene = draw_scene(rng);
     return {render(scene), static_cast<int64_t>(scene.kind), caption_of(scene, options_.channels == 3)};
   }

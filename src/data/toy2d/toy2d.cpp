@@ -45,11 +45,12 @@ class Toy2d final : public Dataset {
     spec_.num_classes = density_->num_parts() > 1 ? density_->num_parts() : 0;
   }
   const DataSpec& spec() const override { return spec_; }
+  Split split() const override { return split_; }
   int64_t size() const override { return size_; }
-  Example get(int64_t index, HostRng&) const override {
+  Example get(int64_t index, HostRng*) const override {
     GEN_CHECK(index >= 0 && index < size_, "example {} of {}", index, size_);
     HostRng rng(
-        derive_seed(seed_, Stream::data, static_cast<uint64_t>(index), static_cast<uint64_t>(split_)));
+        derive_seed(seed_, Stream::toy2d, static_cast<uint64_t>(index), static_cast<uint64_t>(split_)));
     const PlanePoint point = density_->draw(rng);
     Example example;
     example.x = at::empty({2}, at::kFloat);

@@ -37,8 +37,9 @@ Mapped BatchNormBijector::forward(const at::Tensor& x, const Condition&) {
   if (is_training()) {
     m = moments(x);
     torch::NoGradGuard no_grad;
-    running_mean_.lerp_(m.mean.detach(), options_.momentum);
-    running_var_.lerp_(m.var.detach(), options_.momentum);
+    const double momentum = momentum_.value_or(options_.momentum);
+    running_mean_.lerp_(m.mean.detach(), momentum);
+    running_var_.lerp_(m.var.detach(), momentum);
   }
   const auto var_eps = m.var + options_.epsilon;
   auto z = (x - over_channels(m.mean, x)) * over_channels(var_eps.rsqrt(), x);

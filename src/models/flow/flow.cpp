@@ -77,10 +77,9 @@ LossTerms Flow::loss(const Batch& batch, const StepContext& context) {
   return {bits_per_dim, {{"nll", nll.detach()}, {"bits_per_dim", bits_per_dim.detach()}}};
 }
 
-void Flow::initialize(const Batch& batch) {
+void Flow::initialize(const Batch& batch, Rng& rng) {
   torch::NoGradGuard no_grad;
-  Rng rng(derive_seed(0, Stream::init), batch.x.device());
-  auto y = dequantize(batch.x, rng);
+  const auto y = dequantize(batch.x, rng);
   const auto c = condition(batch.label, y);
   flow_->initialize(logit_ ? logit_->forward(y, {}).y : y, c);
 }

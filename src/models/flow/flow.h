@@ -31,7 +31,7 @@ class Flow : public Model, public Likelihood {
   LossTerms loss(const Batch& batch, const StepContext& context) override;
   /// Images: x = (n y - 1/2) / (n - 1), whose nearest level k/(n-1) is that of y.
   Samples sample(const SampleRequest& request) override;
-  void initialize(const Batch& batch) override;
+  void initialize(const Batch& batch, Rng& rng) override;
   /// "x" [B, *shape] in the units of Batch::x (images: already dequantised, in [0, 1)), and "label" [B] where
   /// conditional; gives "z0", "z1", ... (one for each scale), "log_det" and "log_prob" [B].
   TensorMap forward_named(const TensorMap& inputs) override;

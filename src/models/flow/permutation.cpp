@@ -7,13 +7,17 @@ namespace gen::flow {
 
 void PermutationOptions::visit(OptionVisitor& v) {
   v.field("reverse", reverse, "reverse the order instead of drawing a random one");
-  v.field("seed", seed, "of the random order", {.min = 0});
+  v.field("seed", seed, "of the random order; null: drawn with the run's seed, anew for each permutation",
+          {.min = 0});
 }
 
 Permutation::Permutation(const PermutationOptions& options, const BijectorContext& context) {
   const int64_t n = context.shape[0];
-  const uint64_t seed = derive_seed(static_cast<uint64_t>(options.seed), Stream::init);
-  order_ = register_buffer("order", options.reverse ? at::arange(n - 1, -1, -1) : Rng(seed).permutation(n));
+  const auto draw = [&] {
+    if (!options.seed) return at::randperm(n);  // from the generator that initialises parameters
+    return Rng(derive_seed(static_cast<uint64_t>(*options.seed), Stream::permutation)).permutation(n);
+  };
+  order_ = register_buffer("order", options.reverse ? at::arange(n - 1, -1, -1) : draw());
 }
 
 Mapped Permutation::forward(const at::Tensor& x, const Condition&) {

@@ -7,7 +7,7 @@ namespace gen::flow {
 
 struct PermutationOptions {
   bool reverse = false;
-  int64_t seed = 0;
+  std::optional<int64_t> seed = {};
   void visit(OptionVisitor& v);
 };
 

@@ -29,7 +29,8 @@ struct BernoulliOptions {
   }
 };
 
-/// One draw for each (example, dimension), a function of the example's index alone: the same in every epoch.
+/// One draw for each (example, dimension), a function of the example's split and index alone: the same in every epoch and
+/// for every seed of a run, as the binarized MNIST of Salakhutdinov & Murray is.
 at::Tensor static_uniforms(const Batch& batch) {
   const int64_t count = batch.size();
   GEN_CHECK(static_cast<int64_t>(batch.indices.size()) == count, "{} indices for {} examples",
@@ -37,7 +38,8 @@ at::Tensor static_uniforms(const Batch& batch) {
   auto uniforms = at::empty(batch.x.sizes(), at::kFloat);
   float* out = uniforms.data_ptr<float>();
   for (int64_t index : batch.indices) {
-    HostRng rng(derive_seed(0, Stream::data, static_cast<uint64_t>(index)));
+    HostRng rng(derive_seed(0, Stream::binarization, static_cast<uint64_t>(index),
+                            static_cast<uint64_t>(batch.split)));
     for (int64_t d = uniforms.numel() / count; d > 0; --d) *out++ = static_cast<float>(rng.uniform());
   }
   return uniforms.to(batch.x.device());

@@ -55,7 +55,7 @@ class Vae final : public Model, public Likelihood, public Variational, public Au
       : options_(options), data_(data), net_(std::make_shared<VaeModule>(options, data)) {}
 
   torch::nn::Module& module() override { return *net_; }
-  void initialize(const Batch& batch) override;
+  void initialize(const Batch& batch, Rng& rng) override;
   LossTerms loss(const Batch& batch, const StepContext& context) override;
   Samples sample(const SampleRequest& request) override;
   TensorMap forward_named(const TensorMap& inputs) override;
@@ -104,7 +104,7 @@ class Vae final : public Model, public Likelihood, public Variational, public Au
   std::shared_ptr<VaeModule> net_;
 };
 
-void Vae::initialize(const Batch& batch) {
+void Vae::initialize(const Batch& batch, Rng&) {
   if (!options_.data_bias_init) return;
   torch::NoGradGuard no_grad;
   net_->decoder->set_output_bias(net_->observation->initial_output(batch.x));

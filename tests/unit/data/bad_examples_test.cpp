@@ -14,7 +14,7 @@
 namespace gen {
 namespace {
 
-/// Points [index, random draw], some of which cannot be read.
+/// Points [index, draw of the augmentation], some of which cannot be read.
 class PartlyBad final : public Dataset {
  public:
   PartlyBad(int64_t size, std::set<int64_t> bad, BadExampleOptions options)
@@ -25,8 +25,9 @@ class PartlyBad final : public Dataset {
   }
   const DataSpec& spec() const override { return spec_; }
   int64_t size() const override { return size_; }
-  Example get(int64_t index, HostRng& rng) const override {
-    const double draw = rng.uniform();
+  Split split() const override { return Split::train; }
+  Example get(int64_t index, HostRng* augmentation) const override {
+    const double draw = augmentation ? augmentation->uniform() : 0;
     if (bad_.contains(index)) throw IoError(fmt::format("{}.png: cannot be read", index));
     return {at::tensor({static_cast<float>(index), static_cast<float>(draw)}), -1, ""};
   }

@@ -28,14 +28,14 @@ struct Cifar10 : testing::Test {
   Cifar10Options options;
 };
 
-TEST_F(Cifar10, ReadsTheBatchesInOrderAndHoldsOutTheEnd) {
-  options.validation = 6;
-  const auto train = make_cifar10(options, Split::train);
-  EXPECT_EQ(train->size(), 14);
-  const Batch batch = read_batch(*make_cifar10(options, Split::validation), 0, 6);
+TEST_F(Cifar10, ReadsTheBatchesInOrderAndHoldsOutSome) {
+  const Batch batch = read_batch(*make_cifar10(options, Split::train), 14, 6);
   EXPECT_EQ(batch.label[0].item<int64_t>(), 4);
   for (int channel = 0; channel < 3; ++channel)
     EXPECT_FLOAT_EQ(batch.x[0][channel].min().item<float>(), static_cast<float>(14 + channel) / 255.0F);
+  options.validation = 6;
+  EXPECT_EQ(make_cifar10(options, Split::train)->size(), 14);
+  EXPECT_EQ(make_cifar10(options, Split::validation)->size(), 6);
   EXPECT_EQ(make_cifar10(options, Split::test)->size(), 4);
 }
 
@@ -54,11 +54,11 @@ TEST_F(Cifar10, FlipsTrainingImagesOnly) {
   int flipped = 0;
   for (uint64_t seed = 0; seed < 100; ++seed) {
     HostRng rng(seed);
-    const auto x = train->get(0, rng).x;
+    const auto x = train->get(0, &rng).x;
     const bool left = x[0][0][0].item<int>() == 255, right = x[0][0][31].item<int>() == 255;
     ASSERT_NE(left, right);
     flipped += right;
-    EXPECT_EQ(test->get(0, rng).x[0][0][0].item<int>(), 255);
+    EXPECT_EQ(test->get(0, &rng).x[0][0][0].item<int>(), 255);
   }
   EXPECT_NEAR(flipped, 50, 20);
 }

@@ -71,7 +71,7 @@ TEST_F(ImageFolder, CropsTheMiddleSquareOrARandomOneInTraining) {
   std::set<int> offsets;
   for (uint64_t seed = 0; seed < 300; ++seed) {
     HostRng rng(seed);
-    offsets.insert(data->get(0, rng).x[0][0][0].item<int>());
+    offsets.insert(data->get(0, &rng).x[0][0][0].item<int>());
   }
   EXPECT_EQ(offsets.size(), 57U);  // all offsets of 8 in 64
   EXPECT_EQ(*offsets.begin(), 0);
@@ -84,7 +84,7 @@ TEST_F(ImageFolder, FlipsAtRandomInTrainingOnly) {
   int flipped = 0;
   for (uint64_t seed = 0; seed < 100; ++seed) {
     HostRng rng(seed);
-    const auto x = data->get(0, rng).x;
+    const auto x = data->get(0, &rng).x;
     flipped += x[0][0][0].item<int>() > x[0][0][7].item<int>();
   }
   EXPECT_NEAR(flipped, 50, 20);

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -15,7 +17,7 @@
 namespace gen {
 namespace {
 
-/// Points [index, random draw]; fails at one index, and may be slow.
+/// Points [index, random draw of the augmentation, or -1 without]; fails at one index, and may be slow.
 class Numbers final : public Dataset {
  public:
   explicit Numbers(int64_t size) : size_(size) {
@@ -24,13 +26,14 @@ class Numbers final : public Dataset {
     spec_.levels = 0;
   }
   const DataSpec& spec() const override { return spec_; }
+  Split split() const override { return Split::train; }
   int64_t size() const override { return size_; }
-  Example get(int64_t index, HostRng& rng) const override {
+  Example get(int64_t index, HostRng* augmentation) const override {
     ++reads;
     if (index == bad) throw DataError("numbers.bin: record 7 is damaged");
     if (delay.count() > 0) std::this_thread::sleep_for(delay);
     const auto first = index == not_finite ? std::nanf("") : static_cast<float>(index);
-    return {at::tensor({first, static_cast<float>(rng.uniform())}), -1, ""};
+    return {at::tensor({first, augmentation ? static_cast<float>(augmentation->uniform()) : -1.0F}), -1, ""};
   }
   int64_t bad = -1, not_finite = -1;
   std::chrono::microseconds delay{0};
@@ -59,13 +62,42 @@ TEST(ShuffledIndex, IsAPermutationOfAnySize) {
   }
 }
 
-TEST(ShuffledIndex, SendsEveryPositionEverywhereEquallyOften) {
-  constexpr int64_t kSize = 6, kEpochs = 12000;
-  std::array<std::array<int, kSize>, kSize> counts{};
-  for (int64_t epoch = 0; epoch < kEpochs; ++epoch)
-    for (int64_t i = 0; i < kSize; ++i) ++counts[i][shuffled_index(9, epoch, kSize, i)];
-  for (const auto& row : counts)
-    for (const int count : row) EXPECT_NEAR(count, kEpochs / kSize, 200);  // 5 standard deviations
+/// How many standard deviations Pearson's chi-square of `counts`, equally likely, lies above its mean.
+double excess_of_chi_square(const std::vector<int>& counts) {
+  const auto cells = static_cast<double>(counts.size());
+  double total = 0, sum = 0;
+  for (const int count : counts) total += count;
+  for (const int count : counts) sum += (count - total / cells) * (count - total / cells) / (total / cells);
+  return (sum - (cells - 1)) / std::sqrt(2 * (cells - 1));
+}
+
+TEST(ShuffledIndex, EveryPermutationOfAFewIsEquallyLikely) {
+  int factorial = 1;
+  for (const int64_t n : {2, 3, 4, 5}) {
+    factorial *= static_cast<int>(n);
+    std::map<std::vector<int64_t>, int> seen;
+    for (int64_t epoch = 0; epoch < 200 * factorial; ++epoch) {
+      std::vector<int64_t> order;
+      for (int64_t i = 0; i < n; ++i) order.push_back(shuffled_index(9, epoch, n, i));
+      ++seen[order];
+    }
+    std::vector<int> counts;
+    for (const auto& [order, count] : seen) counts.push_back(count);
+    EXPECT_EQ(static_cast<int>(counts.size()), factorial);
+    EXPECT_LT(excess_of_chi_square(counts), 4) << n;
+  }
+}
+
+TEST(ShuffledIndex, SendsEveryPairOfPositionsEverywhereEquallyOften) {
+  for (const int64_t n : {6, 7, 8, 9, 10, 16, 64, 65, 100}) {
+    const int64_t pairs = n * (n - 1);
+    std::vector<int> counts(static_cast<size_t>(pairs));
+    for (int64_t epoch = 0; epoch < 20 * pairs; ++epoch) {
+      const int64_t a = shuffled_index(9, epoch, n, n / 2), b = shuffled_index(9, epoch, n, n - 1);
+      ++counts[static_cast<size_t>(a * (n - 1) + (b > a ? b - 1 : b))];
+    }
+    EXPECT_LT(std::abs(excess_of_chi_square(counts)), 4) << n;
+  }
 }
 
 TEST(ShuffledIndex, DiffersBetweenSeedsAndEpochsAndLeavesFewNeighboursTogether) {
@@ -122,12 +154,13 @@ TEST(Loader, KeepsOrDropsTheLastOfAnEpochAndWrapsASmallSplit) {
   EXPECT_EQ(small.next().indices, (std::vector<int64_t>{0, 1, 2, 0, 1}));
 }
 
-TEST(Loader, AugmentationIsNewAtEachVisitUnlessTurnedOff) {
+TEST(Loader, AugmentsAnewAtEachVisitButNotForEvaluation) {
   const auto data = std::make_shared<Numbers>(4);
-  for (const bool augment : {true, false}) {
-    const auto two = batches(data, {.batch_size = 4, .shuffle = false, .augment = augment}, 0, 2);
-    EXPECT_EQ(torch::equal(two[0].x, two[1].x), !augment);
-  }
+  const auto two = batches(data, {.batch_size = 4, .shuffle = false}, 0, 2);
+  EXPECT_FALSE(torch::equal(two[0].x, two[1].x));
+  const auto read = read_batch(*data, {3, 1, 3});
+  EXPECT_EQ(read.indices, (std::vector<int64_t>{3, 1, 3}));
+  EXPECT_TRUE(torch::equal(read.x, torch::tensor({{3.0F, -1.0F}, {1.0F, -1.0F}, {3.0F, -1.0F}})));
   EXPECT_TRUE(torch::equal(read_batch(*data, 1, 2).x, read_batch(*data, 0, 4).x.slice(0, 1, 3)));
 }
 

@@ -209,9 +209,9 @@ TEST(Diffusion, LearnsPointsWithAnMlp) {
 void expect_pipeline_images(const std::string& name, const Json& sampler) {
   const auto folder = GEN_SHARED_OR_SKIP("reference/" + name);
   auto model = around(load_network_folder(folder / "unet"), images(3, 16));
-  Rng rng(5);
-  const auto noise = [&](const at::Tensor& like) { return rng.normal(like.sizes()); };
-  const auto x = rng.normal({2, 3, 16, 16});
+  at::Generator torch_generator = at::detail::createCPUGenerator(5);
+  const auto noise = [&](const at::Tensor& like) { return torch::randn(like.sizes(), torch_generator); };
+  const auto x = torch::randn({2, 3, 16, 16}, torch_generator);
   const auto drawn =
       model->draw(*test::make_sampler(sampler), x, {}, noise, {}).x.clamp(0, 1);   // [2, 3, 16, 16]
   const auto expected = read_safetensors(folder / "io.safetensors").at("images");  // [2, 16, 16, 3]

@@ -88,6 +88,19 @@ TEST(FlowLikelihood, LossAndLikelihoodAgree) {
   EXPECT_NEAR(loss, bits_per_dim(flow.log_likelihood(batch, {}, b), data.dims()), 1e-4);
 }
 
+TEST(FlowInitialization, DrawsItsDequantisationFromTheRngGiven) {
+  const auto data = images(1, 8);
+  const auto scale_after = [&](uint64_t seed) {
+    torch::manual_seed(3);
+    Flow flow({.architecture = nice_small()}, data);
+    Rng rng(seed);
+    flow.initialize(image_batch(data, 8), rng);
+    return flow.module().parameters().back().clone();
+  };
+  EXPECT_TRUE(torch::equal(scale_after(1), scale_after(1)));
+  EXPECT_FALSE(torch::equal(scale_after(1), scale_after(2)));
+}
+
 TEST(FlowLikelihood, ImportanceWeightingOnlyTightensTheBound) {
   torch::manual_seed(3);
   const auto data = images(1, 4);

@@ -53,6 +53,8 @@ TEST(VaeBinarization, StaticIsAFunctionOfTheExample) {
   const auto some = model->target(part, rng);
   EXPECT_TRUE(at::equal(some[0], all[7]));
   EXPECT_TRUE(at::equal(some[1], all[3]));
+  part.split = Split::test;
+  EXPECT_FALSE(at::equal(model->target(part, rng)[0], all[7]));
 }
 
 TEST(VaeBinarization, ThresholdAndNoneAreWithoutChance) {

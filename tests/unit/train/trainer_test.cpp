@@ -132,6 +132,13 @@ TEST_F(Trainer, AccumulationEqualsOneLargeBatch) {
     EXPECT_LT(test::max_abs_diff(tensor, weights.at(name)), 1e-3) << name;
 }
 
+TEST_F(Trainer, LogsTermsAsMeansOverTheAccumulatedBatches) {
+  experiment.train.gradient_accumulation = 3;
+  run();
+  for (const auto& line : metrics())
+    EXPECT_NEAR(line["squared_error"].get<double>(), line["loss"].get<double>(), 1e-6) << line.dump();
+}
+
 // A disk that refuses the checkpoints numbered first..last (from 1).
 struct RefusingDisk {
   RefusingDisk(int first, int last) {
