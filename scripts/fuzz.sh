@@ -10,5 +10,7 @@ corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
 seeds=()
 [ -d "$root/tests/fuzz/corpus/$name" ] && seeds=("$root/tests/fuzz/corpus/$name")
-"$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 \
+# No input of 64 kB may cost more memory than this. The sanitizer would keep 256 MB of freed memory beside it.
+export ASAN_OPTIONS="quarantine_size_mb=16:${ASAN_OPTIONS:-}"
+"$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=512 -malloc_limit_mb=512 -max_len=65536 -print_final_stats=1 \
   -artifact_prefix="$root/build/fuzz/$name-" "$corpus" "${seeds[@]}"

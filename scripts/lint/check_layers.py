@@ -8,6 +8,7 @@
 - headers of include/gen stay light: no spdlog, CLI11, nlohmann/json.hpp, and torch/torch.h only where a module is
   part of the contract;
 - spdlog, CLI11, libpng and libjpeg are each seen by one layer or file only;
+- what leaves the program goes through the few files that escape it (gen/core/text.h): no other prints;
 - no source file is longer than 400 lines.
 Prints each breach as FILE:LINE: what; exits 1 if there is any.
 """
@@ -27,6 +28,10 @@ CONFINED = {
     "png.h": "src/io/",
     "jpeglib.h": "src/io/",
 }
+# Text out of files may hold what a terminal obeys, so few files print, and each escapes what it prints.
+PRINTERS = ("src/cli/results.", "src/cli/error_text.cpp", "src/cli/progress_line.cpp", "src/core/terminal.cpp",
+            "src/core/log_sink.cpp")
+PRINTS = re.compile(r"fmt::print|std::(cout|cerr|clog|puts|printf)|\b(printf|fprintf|fputs|puts)\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^">]+)[">]')
 
 
@@ -101,6 +106,8 @@ def main():
                 problem = match and check_include(relative, match.group(1), reach)
                 if problem:
                     breaches.append(f"{relative}:{number}: {problem}")
+                if PRINTS.search(line) and not relative.as_posix().startswith(PRINTERS):
+                    breaches.append(f"{relative}:{number}: prints; use cli/results.h or gen/core/log.h")
     for path in sorted((ROOT / "tests").rglob("*.cpp")) + sorted((ROOT / "cuda").rglob("*.cu")):
         count = len(path.read_text().splitlines())
         if count > MAX_LINES:

@@ -11,7 +11,9 @@
 #include "cli/verb.h"
 #include "gen/config/load.h"
 #include "gen/core/log.h"
+#include "gen/core/text.h"
 #include "gen/core/units.h"
+#include "gen/io/json_file.h"
 #include "gen/train/experiment.h"
 #include "gen/train/parts.h"
 
@@ -35,7 +37,8 @@ std::string words(const DataSpec& data) {
   if (data.kind == DataKind::images)
     text += data.levels > 0 ? fmt::format(", {} levels", data.levels) : ", continuous";
   text += data.num_classes > 0 ? fmt::format(", {} classes", data.num_classes) : ", unlabelled";
-  if (!data.class_names.empty()) text += fmt::format(" ({})", fmt::join(data.class_names, ", "));
+  if (!data.class_names.empty())
+    text += fmt::format(" ({})", printable_line(fmt::format("{}", fmt::join(data.class_names, ", "))));
   return text + (data.captions ? ", captioned" : "");
 }
 
@@ -81,7 +84,7 @@ void print_json(const Report& report) {
 }
 
 void print_text(const Report& report) {
-  results::print("{}\n\n", dump(report.experiment).dump(2));
+  results::print("{}\n", json_text(dump(report.experiment)));
   results::print("data        {}; {} examples to train on\n", words(report.data), report.train_examples);
   results::print("parameters  {} ({})\n", human_count(report.total_parameters), report.total_parameters);
   std::vector<std::vector<std::string>> rows;

@@ -15,9 +15,11 @@
 #include "gen/config/option_error.h"
 #include "gen/core/finite.h"
 #include "gen/core/log.h"
+#include "gen/core/os_error.h"
 #include "gen/core/signals.h"
 #include "gen/data/loader.h"
 #include "gen/io/finite_json.h"
+#include "gen/io/json_file.h"
 #include "gen/io/run_dir.h"
 #include "gen/metrics/metric.h"
 #include "gen/train/trainer.h"
@@ -157,8 +159,8 @@ void write_scores(const std::filesystem::path& file, const Json& document) {
   std::error_code error;
   std::filesystem::create_directories(file.parent_path(), error);
   if (error)
-    throw IoError(
-        fmt::format("{}: cannot make the folder: {}", file.parent_path().string(), error.message()));
+    throw IoError(fmt::format("{}: cannot make the folder: {}", file.parent_path().string(),
+                              os_error_text(error.value())));
   write_json(file, document);
 }
 

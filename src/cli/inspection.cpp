@@ -3,15 +3,21 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/table.h"
 #include "gen/config/document.h"
+#include "gen/config/json_text.h"
 #include "gen/core/error.h"
+#include "gen/core/os_error.h"
+#include "gen/core/text.h"
 #include "gen/core/units.h"
 #include "gen/io/checkpoint.h"
 #include "gen/io/image.h"
+#include "gen/io/json_file.h"
 #include "gen/io/run_dir.h"
 #include "gen/io/safetensors.h"
 #include "gen/train/experiment.h"
@@ -28,6 +34,28 @@ int64_t elements(const std::vector<int64_t>& shape) {
   return count;
 }
 
+uintmax_t size_of(const fs::path& path) {
+  std::error_code error;
+  const auto bytes = fs::file_size(path, error);
+  if (error)
+    throw IoError(
+        fmt::format("{}: its size cannot be read: {}", path.string(), os_error_text(error.value())));
+  return bytes;
+}
+
+// What a folder holds, by name.
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  auto it = fs::directory_iterator(folder, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) entries.push_back(it->path());
+  if (error)
+    throw IoError(
+        fmt::format("{}: the folder cannot be listed: {}", folder.string(), os_error_text(error.value())));
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
 Json inspect_safetensors(const fs::path& path) {
   const auto header = read_safetensors_header(path);
   Json tensors = Json::array();
@@ -36,14 +64,15 @@ Json inspect_safetensors(const fs::path& path) {
     tensors.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}});
     parameters += elements(entry.shape);
   }
-  return {{"kind", "safetensors"}, {"path", path.string()},       {"bytes", fs::file_size(path)},
+  return {{"kind", "safetensors"}, {"path", path.string()},       {"bytes", size_of(path)},
           {"numbers", parameters}, {"metadata", header.metadata}, {"tensors", tensors}};
 }
 
 // The length of a step_00001000 folder's name gives its step.
 CheckpointInfo as_checkpoint(const fs::path& folder) {
-  for (const auto& each : list_checkpoints(fs::absolute(folder).lexically_normal().parent_path()))
-    if (fs::equivalent(each.folder, folder)) return each;
+  std::error_code error;
+  for (const auto& each : list_checkpoints(fs::absolute(folder, error).lexically_normal().parent_path()))
+    if (fs::equivalent(each.folder, folder, error)) return each;
   return {folder, 0};
 }
 
@@ -65,15 +94,15 @@ Json inspect_checkpoint(const fs::path& folder) {
   if (use == "nothing")
     throw DataError(fmt::format("{}: not a whole checkpoint: {}", folder.string(), problem));
   Json files = Json::array();
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".safetensors") continue;
-    const auto header = read_safetensors_header(entry.path());
+  for (const auto& file : entries_of(folder)) {
+    if (file.extension() != ".safetensors") continue;
+    const auto header = read_safetensors_header(file);
     int64_t count = 0;
     for (const auto& tensor : header.entries) count += elements(tensor.shape);
-    files.push_back({{"file", entry.path().filename().string()},
+    files.push_back({{"file", file.filename().string()},
                      {"tensors", header.entries.size()},
                      {"numbers", count},
-                     {"bytes", entry.file_size()}});
+                     {"bytes", size_of(file)}});
   }
   return {{"kind", "checkpoint"},
           {"path", folder.string()},
@@ -86,12 +115,17 @@ Json inspect_checkpoint(const fs::path& folder) {
 }
 
 Json last_line(const fs::path& path) {
-  std::ifstream in(path);
+  constexpr std::streamoff kLongestLine = 1 << 20;  // bytes
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return nullptr;
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  in.seekg(std::max<std::streamoff>(0, in.tellg() - kLongestLine));
   std::string last;
   for (std::string line; std::getline(in, line);)
     if (!line.empty()) last = std::move(line);
-  const Json value = Json::parse(last, nullptr, /*allow_exceptions=*/false);
-  return value.is_discarded() ? Json(nullptr) : value;
+  Json value;
+  Issues mistakes;
+  return parse_json(last, "", value, mistakes) ? value : Json(nullptr);
 }
 
 Json summary_of(const ExperimentOptions& experiment) {
@@ -122,7 +156,7 @@ Json inspect_run(const fs::path& folder) {
   findings["best_step"] = best ? Json(best->step) : Json(nullptr);
   findings["best_validation"] = best ? Json(best->validation) : Json(nullptr);
   findings["checkpoints"] = checkpoints;
-  findings["last_metrics"] = fs::exists(run.metrics()) ? last_line(run.metrics()) : Json(nullptr);
+  findings["last_metrics"] = last_line(run.metrics());
   for (const auto& [key, part] : {std::pair{"pictures", run.samples()}, std::pair{"scores", run.eval()}}) {
     std::vector<std::string> files;
     std::error_code none;
@@ -134,15 +168,15 @@ Json inspect_run(const fs::path& folder) {
 }
 
 Json inspect_folder(const fs::path& folder) {
-  if (fs::exists(folder / "run.json")) return inspect_run(folder);
-  if (fs::exists(folder / "manifest.json") || folder.filename().string().starts_with("step_"))
+  std::error_code error;
+  if (fs::exists(folder / "run.json", error)) return inspect_run(folder);
+  if (fs::exists(folder / "manifest.json", error) || folder.filename().string().starts_with("step_"))
     return inspect_checkpoint(folder);
-  if (fs::exists(folder / "config.json")) {
+  if (fs::exists(folder / "config.json", error)) {
     Json findings = {
         {"kind", "network folder"}, {"path", folder.string()}, {"config", read_json(folder / "config.json")}};
-    for (const auto& entry : fs::directory_iterator(folder))
-      if (entry.path().extension() == ".safetensors")
-        findings["files"].push_back(inspect_safetensors(entry.path()));
+    for (const auto& file : entries_of(folder))
+      if (file.extension() == ".safetensors") findings["files"].push_back(inspect_safetensors(file));
     return findings;
   }
   throw ConfigError(
@@ -170,7 +204,7 @@ Json inspect_json(const fs::path& path) {
 
 Json inspect_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw IoError(fmt::format("{}: cannot be read (check its permissions)", path.string()));
+  if (!in) throw IoError(fmt::format("{}: cannot be read: {}", path.string(), os_error_text(errno)));
   std::string start(16, '\0');
   in.read(start.data(), static_cast<std::streamsize>(start.size()));
   start.resize(static_cast<size_t>(in.gcount()));
@@ -188,12 +222,13 @@ Json inspect_file(const fs::path& path) {
 }
 
 std::string scalar_text(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? printable_line(value.get<std::string>())
+                           : value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
 std::string row_text(const std::string& key, const Json& value) {
-  if (key == "bytes") return human_bytes(value.get<double>());
-  if (key == "numbers")
+  if (key == "bytes" && value.is_number()) return human_bytes(value.get<double>());
+  if (key == "numbers" && value.is_number_integer())
     return fmt::format("{} ({})", human_count(value.get<int64_t>()), value.get<int64_t>());
   return value.is_null() ? "none" : scalar_text(value);
 }
@@ -223,10 +258,12 @@ std::string list_text(const Json& list) {
 
 Json inspect(const fs::path& path, const std::string& checkpoint) {
   std::error_code error;
-  if (!fs::exists(path, error)) throw ConfigError(fmt::format("{}: no such file or folder", path.string()));
+  if (!fs::exists(path, error))
+    throw ConfigError(fmt::format("{}: {}", path.string(),
+                                  error ? os_error_text(error.value()) : "no such file or folder"));
   if (!checkpoint.empty())
     return inspect_checkpoint(choose_checkpoint(RunDir::open_existing(path), {false, checkpoint}).folder);
-  return fs::is_directory(path) ? inspect_folder(path) : inspect_file(path);
+  return fs::is_directory(path, error) ? inspect_folder(path) : inspect_file(path);
 }
 
 std::string as_text(const Json& findings) {

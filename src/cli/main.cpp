@@ -1,8 +1,6 @@
 // gen VERB [FLAGS]: dispatches to a verb, and turns what it threw into one clear text and an exit code.
-#include <c10/util/Exception.h>
-
+#include <cstdlib>
 #include <exception>
-#include <new>
 
 #include "cli/error_text.h"
 #include "cli/results.h"
@@ -44,12 +42,19 @@ ExitCode run(int argc, char** argv) {
   return action();
 }
 
+// An exception that nothing could catch, in a thread of LibTorch say, is told as any other.
+[[noreturn]] void on_terminate() {
+  const auto error = std::current_exception();
+  std::_Exit(static_cast<int>(error ? report(error) : ExitCode::failure));
+}
+
 }  // namespace
 }  // namespace gen::cli
 
 int main(int argc, char** argv) {
   using gen::ExitCode;
   gen::fill_standard_streams();
+  std::set_terminate(gen::cli::on_terminate);
   gen::signals::install();
   gen::keep_freed_memory();
   gen::use_threads();

@@ -7,6 +7,7 @@
 
 #include "gen/core/error.h"
 #include "gen/core/signals.h"
+#include "gen/core/text.h"
 
 namespace gen::cli {
 namespace {
@@ -28,7 +29,7 @@ void ProgressLine::update(const std::string& text) {
     return;
   last_ = now;
   if (terminal_) return line_.show(text);
-  std::fputs((text + "\n").c_str(), stderr);
+  std::fputs((printable_line(text) + "\n").c_str(), stderr);
 }
 
 }  // namespace gen::cli

@@ -2,12 +2,12 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "cli/error_text.h"
+#include "gen/core/os_error.h"
 #include "gen/core/standard_streams.h"
-#include "gen/io/finite_json.h"
+#include "gen/core/text.h"
+#include "gen/io/json_file.h"
 
 namespace gen::cli::results {
 namespace {
@@ -27,12 +27,11 @@ void need_stdout(const char* verb) {
 }
 
 void write(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) note_failure();
+  const std::string shown = printable(text);
+  if (std::fwrite(shown.data(), 1, shown.size(), stdout) < shown.size()) note_failure();
 }
 
-void print_json(const Json& document) {
-  write(finite_json(document).dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n");
-}
+void print_json(const Json& document) { write(json_text(document)); }
 
 void show() {
   if (std::fflush(stdout) != 0) note_failure();
@@ -41,8 +40,7 @@ void show() {
 ExitCode flush(ExitCode code) {
   show();
   if (first_failure == 0 || first_failure == EPIPE) return code;
-  print_error(fmt::format("stdout: cannot write the results: {}{}", std::strerror(first_failure),
-                          first_failure == ENOSPC ? " (free some space, or write them elsewhere)" : ""));
+  print_error(fmt::format("stdout: cannot write the results: {}", os_error_text(first_failure)));
   return code == ExitCode::ok ? ExitCode::io : code;
 }
 

@@ -12,8 +12,11 @@ namespace gen::cli::results {
 
 /// Throws IoError where stdout was closed at the start: for verbs whose results are nowhere but there.
 void need_stdout(const char* verb);
-/// A disk that is full, or a reader that has gone, is left to flush(): the verb does the rest of its work.
+/// As printable() shows it: no name out of a file acts on a terminal. A disk that is full, or a reader that has gone, is left to flush(): the verb does the rest of its work.
 void write(std::string_view text);
+/// One JSON document: two blanks an indent, nothing that a terminal would obey, and "nan", "inf", "-inf" for what JSON
+/// has no word for.
+void print_json(const Json& document);
 template <class... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
   write(fmt::format(format, std::forward<Args>(args)...));

@@ -13,11 +13,14 @@
 #include "cli/sample_folder.h"
 #include "cli/sample_writer.h"
 #include "cli/verb.h"
+#include "gen/config/json_fields.h"
 #include "gen/config/load.h"
 #include "gen/core/nearest.h"
 #include "gen/core/signals.h"
+#include "gen/core/text.h"
 #include "gen/core/units.h"
 #include "gen/diffusion/sampler.h"
+#include "gen/io/json_file.h"
 #include "gen/io/run_dir.h"
 #include "gen/train/parts.h"
 #include "gen/train/trainer.h"
@@ -61,7 +64,7 @@ int64_t class_of(const std::string& label, const DataSpec& data) {
     throw ConfigError("gen sample: --label given, but the data of this run have no labels");
   throw ConfigError(fmt::format("gen sample: --label expected a class in [0, {}]{}{}, got \"{}\"{}",
                                 data.num_classes - 1, data.class_names.empty() ? "" : " or one of ",
-                                fmt::join(data.class_names, ", "), label,
+                                printable_line(fmt::format("{}", fmt::join(data.class_names, ", "))), label,
                                 did_you_mean(label, data.class_names)));
 }
 
@@ -89,7 +92,7 @@ Json provenance(const LoadedRun& loaded, const RunDir& folder, const std::string
   const Json record = read_json(folder.run());
   const bool prior = mode == "prior";
   return {{"run", folder.path().string()},
-          {"config_hash", record.value("config_hash", "")},
+          {"config_hash", JsonFields(record, folder.run().string()).get_or<std::string>("config_hash", "")},
           {"checkpoint_step", loaded.step},
           {"weights", loaded.ema ? "ema" : "raw"},
           {"seed", seed},

@@ -7,9 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/core/error.h"
+#include "gen/core/os_error.h"
 #include "gen/io/file.h"
 #include "gen/io/image.h"
-#include "gen/io/run_dir.h"
+#include "gen/io/json_file.h"
 
 namespace gen::cli {
 namespace {
@@ -68,7 +69,9 @@ SampleFolder::SampleFolder(fs::path folder, const Json& provenance, std::vector<
   if (fs::exists(folder_, error) && !fs::is_directory(folder_, error))
     throw ConfigError(fmt::format("{}: expected a folder for the samples, got a file", folder_.string()));
   fs::create_directories(folder_, error);
-  if (error) throw IoError(fmt::format("{}: cannot make the folder: {}", folder_.string(), error.message()));
+  if (error)
+    throw IoError(
+        fmt::format("{}: cannot make the folder: {}", folder_.string(), os_error_text(error.value())));
   read_earlier(overwrite);
   for (const auto& name : planned_) check(name, overwrite);
 }
@@ -125,7 +128,8 @@ void SampleFolder::begin() {
   const auto remove = [&](const std::string& name) {
     std::error_code error;
     if (!fs::remove(folder_ / name, error) && error)
-      throw IoError(fmt::format("{}: cannot replace it: {}", (folder_ / name).string(), error.message()));
+      throw IoError(
+          fmt::format("{}: cannot replace it: {}", (folder_ / name).string(), os_error_text(error.value())));
   };
   for (const auto& name : yielding_) remove(name);  // a link, too, is removed and not written through
   std::set<std::string> names(planned_.begin(), planned_.end());

@@ -6,12 +6,15 @@
 #include <sstream>
 
 #include "gen/core/terminal.h"
+#include "gen/core/text.h"
 
 namespace gen::cli {
 namespace {
 
 constexpr size_t kGap = 2;
-constexpr size_t kNarrowest = 30;  // columns that a wrapped cell gets at least
+constexpr size_t kWidestColumn = 120;  // letters: one name of a megabyte would pad every row to its length
+constexpr size_t kLongestText = 2000;  // letters of the last column, which is wrapped
+constexpr size_t kNarrowest = 30;      // columns that a wrapped cell gets at least
 
 // Letters, not bytes: a UTF-8 continuation byte takes no room.
 size_t letters(const std::string& text) {
@@ -46,6 +49,9 @@ std::string table(const std::vector<std::string>& header, const std::vector<std:
   std::vector<std::vector<std::string>> lines;
   if (!header.empty()) lines.push_back(header);
   lines.insert(lines.end(), rows.begin(), rows.end());
+  for (auto& line : lines)
+    for (auto& cell : line)
+      cell = shortened(printable_line(cell), &cell == &line.back() ? kLongestText : kWidestColumn);
   std::vector<size_t> widths;
   for (const auto& line : lines) {
     widths.resize(std::max(widths.size(), line.size()));

@@ -95,11 +95,11 @@ void print_result(const TrainResult& result, const RunDir& run, const Flags& fla
   results::print("{} at step {}: {}\n", result.stopped ? "stopped" : "done", result.step, folder);
   if (!picture.empty()) results::print("picture: {}\n", picture.string());
   if (result.stopped) {
-    results::print("next:\n  gen train --run-dir {} --resume\n", shell_quote(folder));
+    results::print("next:\n  gen train --run-dir {} --resume\n", shell_quote_path(run.path()));
     return;
   }
   results::print("next:\n  gen sample --run {0}\n  gen eval --run {0}\n  tensorboard --logdir {0}\n",
-                 shell_quote(folder));
+                 shell_quote_path(run.path()));
 }
 
 ExitCode run(const Flags& flags) {

@@ -8,6 +8,7 @@
 #include "cli/results.h"
 #include "gen/core/log.h"
 #include "gen/core/nearest.h"
+#include "gen/core/text.h"
 
 namespace gen::cli {
 namespace {
@@ -55,16 +56,16 @@ std::vector<std::string> verb_names(const CLI::App& app) {
 std::string unknown_argument(const CLI::App& app, const std::string& argument) {
   const std::string name = app.get_parent() == nullptr ? "gen" : "gen " + app.get_name();
   if (argument.starts_with("-")) {
-    const std::string flag = argument.substr(0, argument.find('='));
+    const std::string flag = printable_line(argument.substr(0, argument.find('=')));
     return fmt::format("{}: unknown flag {}{}; see {} --help", name, flag,
                        did_you_mean(flag, flag_names(app)), name);
   }
   if (app.get_parent() == nullptr) {
     const auto verbs = verb_names(app);
-    return fmt::format("gen: unknown verb \"{}\"{}; there are: {}", argument, did_you_mean(argument, verbs),
-                       fmt::join(verbs, ", "));
+    return fmt::format("gen: unknown verb \"{}\"{}; there are: {}", printable_line(argument),
+                       did_you_mean(argument, verbs), fmt::join(verbs, ", "));
   }
-  return fmt::format("{}: did not expect \"{}\"; see {} --help", name, argument, name);
+  return fmt::format("{}: did not expect \"{}\"; see {} --help", name, printable_line(argument), name);
 }
 
 // CLI11's own texts name neither the verb nor the nearest flag.
@@ -80,10 +81,19 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     return lines;
   }
   if (chosen.empty()) return fmt::format("gen: expected a verb: {}", fmt::join(verb_names(app), ", "));
-  std::string text = error.what();
+  std::string text = printable_line(error.what());
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
     text = text.substr(0, text.find(':')) + ": expected a value";
   return fmt::format("gen {}: {}; see gen {} --help", at.get_name(), text, at.get_name());
+}
+
+// A name with a line break would make two lines of every message and log that it stands in. JSON may have them.
+void check_one_line(const CLI::App& verb) {
+  for (const auto* option : verb.get_options())
+    for (const auto& value : option->results())
+      if (value.find('\n') != std::string::npos && option->get_name() != "--set")
+        throw ConfigError(fmt::format("gen {}: {}: expected a text without line breaks, got \"{}\"",
+                                      verb.get_name(), option->get_name(), printable_line(value)));
 }
 
 }  // namespace
@@ -182,6 +192,7 @@ void need(const std::string& value, const char* verb, const char* flag, const ch
 bool parse_command_line(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
+    for (const auto* verb : app.get_subcommands()) check_one_line(*verb);
     return true;
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();

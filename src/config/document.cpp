@@ -4,22 +4,31 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
+#include <unordered_map>
 
 #include "config/field_text.h"
+#include "gen/config/json_text.h"
 #include "gen/core/error.h"
+#include "gen/core/os_error.h"
+#include "gen/core/text.h"
 
 namespace gen {
 
 void Issues::add(const std::string& where, const std::string& message) {
-  lines_.push_back(where.empty() ? message : fmt::format("{}: {}", where, message));
+  // A file of a million mistakes is not told a million times.
+  if (++size_ > kMostLines) return;
+  lines_.push_back(printable_line(where.empty() ? message : fmt::format("{}: {}", where, message)));
 }
 
 void Issues::throw_if_any() const {
-  if (!lines_.empty()) throw ConfigError(fmt::format("{}", fmt::join(lines_, "\n")));
+  if (lines_.empty()) return;
+  const auto more = size_ - lines_.size();
+  throw ConfigError(fmt::format("{}{}", fmt::join(lines_, "\n"),
+                                more == 0 ? "" : fmt::format("\n  ... and {} more mistakes", more)));
 }
 
 struct Document::State {
@@ -42,123 +51,35 @@ Json& Document::root() { return state_->root; }
 
 namespace {
 
-constexpr size_t kDeepest = 64;  // levels of nesting
+// All files of one config together: itself and what it extends.
 constexpr size_t kLargestConfigBytes = 16 << 20;
+constexpr size_t kMostFiles = 256;
+constexpr size_t kLongestChain = 32;
 
-// Builds the value as nlohmann's own DOM parser does, but refuses duplicate keys, values that do not fit a
-// double, and nesting beyond kDeepest.
-class StrictBuilder : public nlohmann::json_sax<Json> {
- public:
-  StrictBuilder(std::string name, Issues& issues) : name_(std::move(name)), issues_(issues) {}
-  Json result;
-
-  bool null() override { return put(nullptr); }
-  bool boolean(bool value) override { return put(value); }
-  bool number_integer(number_integer_t value) override { return put(value); }
-  bool number_unsigned(number_unsigned_t value) override { return put(value); }
-  bool number_float(number_float_t value, const string_t&) override { return put(value); }
-  bool string(string_t& value) override { return put(value); }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(size_t) override { return open(Json::object()); }
-  bool end_object() override { return close(); }
-  bool start_array(size_t) override { return open(Json::array()); }
-  bool end_array() override { return close(); }
-  bool key(string_t& name) override {
-    key_ = name;
-    if (stack_.back()->contains(name))
-      issues_.add(fmt::format("{}: {}/{}", name_, pointer(), field_text::escape_key(name)),
-                  "the key is given twice (keep one)");
-    return true;
-  }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    issues_.add(name_, "not valid JSON " + json_error_text(e.what()));
+bool read_text(const std::filesystem::path& path, size_t max_bytes, std::string& text, Issues& issues) {
+  const auto refuse = [&](const std::string& what) {
+    issues.add(path.string(), what);
     return false;
-  }
-
- private:
-  Json* place(Json value) {
-    if (stack_.empty()) {
-      result = std::move(value);
-      return &result;
-    }
-    Json& parent = *stack_.back();
-    if (parent.is_object()) {
-      path_key_ = key_;
-      return &(parent[key_] = std::move(value));
-    }
-    path_key_ = std::to_string(parent.size());
-    parent.push_back(std::move(value));
-    return &parent.back();
-  }
-  template <class T>
-  bool put(T value) {
-    place(std::move(value));
-    return true;
-  }
-  bool open(Json value) {
-    if (stack_.size() >= kDeepest) {
-      issues_.add(name_, fmt::format("nested deeper than {} levels", kDeepest));
-      return false;
-    }
-    const bool root = stack_.empty();
-    stack_.push_back(place(std::move(value)));
-    if (!root) path_.push_back(field_text::escape_key(path_key_));
-    return true;
-  }
-  bool close() {
-    stack_.pop_back();
-    if (!path_.empty()) path_.pop_back();
-    return true;
-  }
-  std::string pointer() const {
-    std::string out;
-    for (const auto& part : path_) out += "/" + part;
-    return out;
-  }
-
-  std::string name_;
-  Issues& issues_;
-  std::vector<Json*> stack_;
-  std::vector<std::string> path_;
-  std::string key_, path_key_;
-};
-
-// ordered_json stores objects as vectors, so a pointer into a child dies when its parent grows: the builder above
-// only ever grows the innermost open container, whose ancestors stay put.
-
-bool read_text(const std::filesystem::path& path, std::string& text, Issues& issues) {
+  };
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    issues.add(path.string(), "expected a file, got a folder");
-    return false;
-  }
+  if (std::filesystem::is_directory(path, error)) return refuse("expected a file, got a folder");
+  errno = 0;
   std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    issues.add(path.string(), std::filesystem::exists(path, error) ? "cannot be read (check its permissions)"
-                                                                   : "no such file");
-    return false;
-  }
-  std::ostringstream buffer;
-  buffer << in.rdbuf();
-  text = std::move(buffer).str();
-  if (text.size() > kLargestConfigBytes) {
-    issues.add(path.string(), fmt::format("expected a config of at most {} bytes, got {}",
-                                          kLargestConfigBytes, text.size()));
-    return false;
+  if (!in && (errno == ENOENT || errno == ENOTDIR)) return refuse("no such file");
+  if (!in) throw IoError(fmt::format("{}: cannot be read: {}", path.string(), os_error_text(errno)));
+  // A pipe or a device may have no end, so no more is read than may come.
+  std::vector<char> piece(size_t{1} << 16);
+  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())), in.gcount() > 0) {
+    text.append(piece.data(), static_cast<size_t>(in.gcount()));
+    if (text.size() > max_bytes)
+      return refuse(
+          fmt::format("expected a config of at most {} bytes, with what it extends", kLargestConfigBytes));
   }
   return true;
 }
 
 bool parse_text(const std::string& text, const std::string& name, Json& root, Issues& issues) {
-  StrictBuilder builder(name, issues);
-  const size_t before = issues.size();
-  const bool parsed =
-      Json::sax_parse(text, &builder, Json::input_format_t::json, /*strict=*/true, /*comments=*/true);
-  if (!parsed) {
-    if (issues.size() == before) issues.add(name, "not valid JSON");
-    return false;
-  }
-  root = std::move(builder.result);
+  if (!parse_json(text, name, root, issues, /*comments=*/true)) return false;
   if (!root.is_object()) {
     issues.add(name, fmt::format("expected an object {{...}}, got {}", root.type_name()));
     return false;
@@ -169,9 +90,31 @@ bool parse_text(const std::string& text, const std::string& name, Json& root, Is
 using Origins = std::map<std::string, std::string>;
 
 void claim(Origins& origins, const std::string& pointer, const std::string& file) {
-  std::erase_if(origins, [&](const auto& each) { return each.first.starts_with(pointer + "/"); });
+  const std::string below = pointer + "/";
+  auto at = origins.lower_bound(below);
+  while (at != origins.end() && at->first.starts_with(below)) at = origins.erase(at);
   origins[pointer] = file;
 }
+
+// Where the keys of an object are: ordered_json itself searches them one by one.
+class KeyIndex {
+ public:
+  explicit KeyIndex(Json& object) : object_(object.get_ref<Json::object_t&>()) {
+    for (size_t i = 0; i < object_.size(); ++i) places_.emplace(object_.data()[i].first, i);
+  }
+  Json* find(const std::string& key) {
+    const auto found = places_.find(key);
+    return found == places_.end() ? nullptr : &object_.data()[found->second].second;
+  }
+  void append(const std::string& key, const Json& value) {
+    places_.emplace(key, object_.size());
+    object_.emplace_back(key, value);
+  }
+
+ private:
+  Json::object_t& object_;
+  std::unordered_map<std::string, size_t> places_;
+};
 
 // `over` wins. Two objects merge, unless both name a different "type": the options of one type mean nothing to
 // another.
@@ -184,68 +127,86 @@ void merge_over(Json& base, const Json& over, const std::string& pointer, const 
     claim(origins, pointer, file);
     return;
   }
+  KeyIndex index(base);
   for (const auto& [key, value] : over.items()) {
-    const std::string child = pointer + "/" + field_text::escape_key(key);
-    if (base.contains(key)) {
-      merge_over(base[key], value, child, file, origins);
+    const std::string child = pointer + "/" + json_pointer_key(key);
+    if (Json* held = index.find(key)) {
+      merge_over(*held, value, child, file, origins);
     } else {
-      base[key] = value;
+      index.append(key, value);
       claim(origins, child, file);
     }
   }
 }
 
-// Reads `path` over what it extends.
-bool read_into(const std::filesystem::path& path, Json& root, Origins& origins,
-               std::vector<std::filesystem::path>& chain, Issues& issues) {
-  const auto canonical = std::filesystem::weakly_canonical(path);
-  if (std::find(chain.begin(), chain.end(), canonical) != chain.end()) {
-    issues.add(path.string(), fmt::format("extends itself, by way of {}", chain.back().string()));
+// Reads a config over what it extends. Files may extend each other in 2^n ways: what all of it may cost is bounded.
+class ConfigReader {
+ public:
+  explicit ConfigReader(Issues& issues) : issues_(issues) {}
+
+  bool read(const std::filesystem::path& path, Json& root, Origins& origins) {
+    std::error_code error;
+    const auto canonical = std::filesystem::weakly_canonical(path, error);
+    if (std::find(chain_.begin(), chain_.end(), canonical) != chain_.end())
+      return refuse(path, fmt::format("extends itself, by way of {}", chain_.back().string()));
+    if (chain_.size() >= kLongestChain)
+      return refuse(path, fmt::format("the chain of \"extends\" that leads here is longer than {} files",
+                                      kLongestChain));
+    if (++num_files_ > kMostFiles)
+      return refuse(path, fmt::format("more than {} files are read by way of \"extends\"", kMostFiles));
+    std::string text;
+    Json own;
+    if (!read_text(path, kLargestConfigBytes - num_bytes_, text, issues_) ||
+        !parse_text(text, path.string(), own, issues_))
+      return false;
+    num_bytes_ += text.size();
+    bool good = true;
+    if (own.contains("extends")) {
+      const Json parents = own["extends"].is_array() ? own["extends"] : Json::array({own["extends"]});
+      own.erase("extends");
+      chain_.push_back(canonical);
+      for (const auto& parent : parents)
+        if (num_files_ <= kMostFiles) good = read_parent(path, parent, root, origins) && good;
+      chain_.pop_back();
+    }
+    merge_over(root, own, "", path.string(), origins);
+    return good;
+  }
+
+ private:
+  bool read_parent(const std::filesystem::path& path, const Json& parent, Json& root, Origins& origins) {
+    if (!parent.is_string())
+      return refuse(path.string() + ": /extends",
+                    fmt::format("expected a path or a list of paths, got {}", field_text::shown(parent)));
+    const auto parent_path = path.parent_path() / parent.get<std::string>();
+    if (std::error_code error; !std::filesystem::exists(parent_path, error))
+      return refuse(path.string() + ": /extends",
+                    fmt::format("expected an existing file, got {} (no such file {})",
+                                field_text::shown(parent), parent_path.string()));
+    Json base = Json::object();
+    Origins base_origins;
+    const bool good = read(parent_path, base, base_origins);
+    merge_over(root, base, "", "", origins);
+    std::erase_if(origins, [](const auto& each) { return each.second.empty(); });
+    for (auto& [pointer, file] : base_origins) origins[pointer] = file;
+    return good;
+  }
+  bool refuse(const std::filesystem::path& where, const std::string& what) {
+    issues_.add(where.string(), what);
     return false;
   }
-  std::string text;
-  Json own;
-  if (!read_text(path, text, issues) || !parse_text(text, path.string(), own, issues)) return false;
-  bool good = true;
-  if (own.contains("extends")) {
-    Json parents = own["extends"].is_array() ? own["extends"] : Json::array({own["extends"]});
-    own.erase("extends");
-    chain.push_back(canonical);
-    for (const auto& parent : parents) {
-      if (!parent.is_string()) {
-        issues.add(path.string() + ": /extends",
-                   fmt::format("expected a path or a list of paths, got {}", parent.dump()));
-        good = false;
-        continue;
-      }
-      Json base = Json::object();
-      Origins base_origins;
-      const auto parent_path = path.parent_path() / parent.get<std::string>();
-      if (std::error_code error; !std::filesystem::exists(parent_path, error)) {
-        issues.add(path.string() + ": /extends",
-                   fmt::format("expected an existing file, got {} (no such file {})", parent.dump(),
-                               parent_path.string()));
-        good = false;
-        continue;
-      }
-      good &= read_into(parent_path, base, base_origins, chain, issues);
-      merge_over(root, base, "", "", origins);
-      std::erase_if(origins, [](const auto& each) { return each.second.empty(); });
-      for (auto& [pointer, file] : base_origins) origins[pointer] = file;
-    }
-    chain.pop_back();
-  }
-  merge_over(root, own, "", path.string(), origins);
-  return good;
-}
+
+  Issues& issues_;
+  std::vector<std::filesystem::path> chain_;
+  size_t num_files_ = 0, num_bytes_ = 0;
+};
 
 }  // namespace
 
 Document Document::read(const std::filesystem::path& path, Issues& issues) {
   Document document;
   document.state_->name = path.string();
-  std::vector<std::filesystem::path> chain;
-  if (!read_into(path, document.state_->root, document.state_->origins, chain, issues))
+  if (!ConfigReader(issues).read(path, document.state_->root, document.state_->origins))
     document.state_->root = Json::object();  // half a config would only add mistakes that are none
   return document;
 }
@@ -277,17 +238,13 @@ void Document::set(const std::string& assignment, Issues& issues) {
       path.find("..") != std::string::npos)
     return issues.add(where, "expected KEY=VALUE with a dotted key, e.g. train.steps=1000");
   const std::string text = assignment.substr(equals + 1);
-  Json value;
-  try {
-    value = Json::parse(text);
-  } catch (const Json::exception&) {  // out_of_range for 1e999
-    value = text;
-  }
+  Json value = text;
+  if (Json::accept(text) && !parse_json(text, where, value, issues)) return;
   Json* at = &state_->root;
   std::string pointer;
   std::istringstream parts(path);
   for (std::string part; std::getline(parts, part, '.');) {
-    pointer += "/" + field_text::escape_key(part);
+    pointer += "/" + json_pointer_key(part);
     if (at->is_array()) {
       const bool digits =
           !part.empty() && part.size() < 10 && std::all_of(part.begin(), part.end(), ::isdigit);

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gen/core/text.h"
+
 namespace gen::field_text {
 namespace {
 
@@ -115,14 +117,8 @@ std::string range(const Limits& limits) {
 std::string shown(const Json& value) {
   constexpr size_t kLongest = 80;
   std::string text = value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-  if (text.size() > kLongest) text = text.substr(0, kLongest - 3) + "...";
+  if (text.size() > kLongest) text = std::string(first_letters(text, kLongest - 3)) + "...";
   return text;
-}
-
-std::string escape_key(const std::string& key) {
-  std::string out;
-  for (char c : key) c == '~' ? out += "~0" : c == '/' ? out += "~1" : out += c;
-  return out;
 }
 
 Json value(const Slot& slot) {

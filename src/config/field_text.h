@@ -18,8 +18,6 @@ bool is_required(const Slot& slot, const Limits& limits);
 std::string range(const Limits& limits);
 /// A JSON value, shortened to a line's worth.
 std::string shown(const Json& value);
-/// A key as a part of a JSON pointer (RFC 6901).
-std::string escape_key(const std::string& key);
 /// The value of a slot as JSON.
 Json value(const Slot& slot);
 

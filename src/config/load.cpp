@@ -14,6 +14,8 @@
 namespace gen {
 namespace {
 
+constexpr size_t kMostComponents = 4096;
+
 class Loader final : public OptionVisitor {
  public:
   Loader(const Document& document, std::string pointer, Issues& issues, const LoadPolicy& policy)
@@ -49,6 +51,10 @@ class Loader final : public OptionVisitor {
     }
     if (!given->is_array())
       return wrong(child(key), fmt::format("a list of {} components", kind.name()), *given);
+    // Each is an object with all its options: far more than its text.
+    if (given->size() > kMostComponents)
+      return issue(child(key), fmt::format("expected at most {} {} components, got {}", kMostComponents,
+                                           kind.name(), given->size()));
     value.assign(given->size(), Component());
     for (size_t i = 0; i < given->size(); ++i)
       load_component((*given)[i], fmt::format("{}/{}", child(key), i), value[i], kind, {.required = true});
@@ -94,7 +100,7 @@ class Loader final : public OptionVisitor {
       std::string hint = did_you_mean(key, frame.known);
       if (hint.empty() && !frame.known.empty())
         hint = fmt::format(" (there are: {})", fmt::join(frame.known, ", "));
-      issue(frame.pointer + "/" + field_text::escape_key(key), "unknown key" + hint);
+      issue(frame.pointer + "/" + json_pointer_key(key), "unknown key" + hint);
     }
   }
 
@@ -212,6 +218,9 @@ class Loader final : public OptionVisitor {
                    bare ? fmt::format(" (write \"{}\", with its quotes)", given.dump()) : "");
     }
     auto text = given.get<std::string>();
+    // Names and paths stand in messages, logs and suggested commands.
+    if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+      return wrong(pointer, "text without control characters", given);
     if (!limits.choices.empty() &&
         std::find(limits.choices.begin(), limits.choices.end(), text) == limits.choices.end())
       return wrong(pointer, expected, given, did_you_mean(text, limits.choices));
@@ -257,7 +266,8 @@ class Loader final : public OptionVisitor {
     return !(limits.max && (number > *limits.max || (limits.exclusive_max && number == *limits.max)));
   }
   static std::string unquote(const Json& given) {
-    if (!given.is_string()) return {};
+    constexpr size_t kLongestNumber = 64;
+    if (!given.is_string() || given.get_ref<const std::string&>().size() > kLongestNumber) return {};
     const Json inner = Json::parse(given.get<std::string>(), nullptr, /*allow_exceptions=*/false);
     return inner.is_number() || inner.is_boolean() ? " (remove the quotes)" : "";
   }

@@ -5,11 +5,21 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <cstdio>
 #include <memory>
 #include <vector>
 
 namespace gen::log_sink {
 namespace {
+
+// A log that cannot be written, told once.
+void on_error(const std::string&) {
+  static std::atomic<bool> told = false;
+  if (!told.exchange(true))
+    std::fputs("warning: the log file cannot be written (is the disk full?); the work goes on without it\n",
+               stderr);
+}
 
 struct Sinks {
   std::shared_ptr<spdlog::sinks::sink> console = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
@@ -19,6 +29,7 @@ struct Sinks {
     logger->flush_on(spdlog::level::info);
     console->set_level(spdlog::level::info);
     console->set_pattern("%^%l%$: %v");
+    logger->set_error_handler(on_error);
   }
 };
 
@@ -37,16 +48,16 @@ spdlog::level::level_enum to_spdlog(int level) {
 
 void set_level(int level) { sinks().console->set_level(to_spdlog(level)); }
 
-std::string open_file(const std::string& path) {
+bool open_file(const std::string& path) {
   try {
     auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, /*truncate=*/false);
     file->set_level(spdlog::level::info);
     file->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     close_file();
     sinks().logger->sinks().push_back(file);
-    return {};
-  } catch (const spdlog::spdlog_ex& e) {
-    return e.what();
+    return true;
+  } catch (const spdlog::spdlog_ex&) {
+    return false;
   }
 }
 

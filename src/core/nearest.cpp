@@ -6,6 +6,8 @@
 #include <cctype>
 #include <vector>
 
+#include "gen/core/text.h"
+
 namespace gen {
 namespace {
 
@@ -48,7 +50,7 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
 
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
   const std::string best = nearest(word, candidates);
-  return best.empty() ? std::string() : fmt::format(" (did you mean \"{}\"?)", best);
+  return best.empty() ? std::string() : fmt::format(" (did you mean \"{}\"?)", printable_line(best));
 }
 
 }  // namespace gen

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gen/core/text.h"
+
 namespace gen {
 namespace {
 
@@ -13,25 +15,33 @@ bool is_plain(char c) {
          kPlain.find(c) != std::string_view::npos;
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
 }  // namespace
 
 std::string shell_quote(std::string_view word) {
   if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return std::string(word);
-  const bool control = std::any_of(word.begin(), word.end(), is_control);
-  std::string quoted = control ? "$'" : "'";
-  for (const char c : word) {
-    if (is_control(c))
-      quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else if (control && (c == '\'' || c == '\\'))
-      quoted += {'\\', c};
-    else if (c == '\'')
-      quoted += "'\\''";
-    else
-      quoted += c;
+  std::string quoted;
+  if (printable_line(word) == word) {
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return "'" + quoted + "'";
   }
-  return quoted + "'";
+  // In octal, whose three digits end by themselves: what a terminal would not show as it is.
+  while (!word.empty()) {
+    const auto letter = first_letters(word, 1);
+    const bool shown = printable_line(letter) == letter;
+    for (const char c : letter) {
+      if (!shown)
+        quoted += fmt::format("\\{:03o}", static_cast<unsigned char>(c));
+      else
+        quoted += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    }
+    word.remove_prefix(letter.size());
+  }
+  return "$'" + quoted + "'";
+}
+
+std::string shell_quote_path(const std::filesystem::path& path) {
+  // A leading dash would be read as a flag.
+  return shell_quote((path.native().starts_with("-") ? "./" : "") + path.native());
 }
 
 }  // namespace gen

@@ -1,10 +1,13 @@
 #include "gen/core/terminal.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+
+#include "gen/core/text.h"
 
 namespace gen {
 namespace {
@@ -22,7 +25,7 @@ int terminal_columns(int file) {
 void TerminalLine::show(const std::string& text) {
   // The last column stays free: a terminal may wrap as soon as it is filled.
   const auto room = static_cast<size_t>(std::max(1, terminal_columns(STDERR_FILENO) - 1));
-  std::fputs(("\r\x1b[K" + text.substr(0, room)).c_str(), stderr);
+  std::fputs(fmt::format("\r\x1b[K{}", first_letters(printable_line(text), room)).c_str(), stderr);
   shown_ = true;
 }
 

@@ -5,33 +5,50 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/core/error.h"
+#include "gen/core/text.h"
 
 namespace gen {
 namespace {
 
 const char* to_string(DataKind kind) { return kind == DataKind::images ? "images" : "points"; }
 
-DataKind kind_from(const std::string& name) {
+// Beyond these a spec was mistyped or forged; products of sizes stay far from overflow.
+constexpr int64_t kMostDims = int64_t{1} << 40;
+constexpr int64_t kMostClasses = int64_t{1} << 31;
+
+DataKind kind_of(const JsonFields& fields) {
+  const auto name = fields.get<std::string>("kind");
   if (name == "images") return DataKind::images;
   if (name == "points") return DataKind::points;
-  throw DataError(fmt::format("data spec: /kind: expected \"images\" or \"points\", got \"{}\"", name));
+  throw DataError(fmt::format("{}: expected \"images\" or \"points\", got \"{}\"", fields.where("kind"),
+                              printable_line(name)));
 }
 
-void check(const DataSpec& spec) {
+bool positive_and_bounded(const std::vector<int64_t>& shape) {
+  int64_t product = 1;
+  for (const int64_t n : shape) {
+    if (n <= 0 || n > kMostDims / product) return false;
+    product *= n;
+  }
+  return true;
+}
+
+void check(const DataSpec& spec, const JsonFields& fields) {
   const size_t rank = spec.kind == DataKind::images ? 3 : 1;
-  const bool positive = std::all_of(spec.shape.begin(), spec.shape.end(), [](int64_t n) { return n > 0; });
-  if (spec.shape.size() != rank || !positive)
-    throw DataError(fmt::format("data spec: /shape: expected {} positive sizes for {}, got [{}]", rank,
-                                to_string(spec.kind), fmt::join(spec.shape, ", ")));
-  if (spec.num_classes < 0) throw DataError("data spec: /num_classes: expected 0 or more");
+  if (spec.shape.size() != rank || !positive_and_bounded(spec.shape))
+    throw DataError(fmt::format("{}: expected {} positive sizes for {}, got [{}]", fields.where("shape"),
+                                rank, to_string(spec.kind), fmt::join(spec.shape, ", ")));
+  if (spec.num_classes < 0 || spec.num_classes > kMostClasses)
+    throw DataError(fmt::format("{}: expected an integer in [0, {}], got {}", fields.where("num_classes"),
+                                kMostClasses, spec.num_classes));
   if (!spec.class_names.empty() && static_cast<int64_t>(spec.class_names.size()) != spec.num_classes)
-    throw DataError(fmt::format("data spec: /class_names: expected none or {} names, got {}",
+    throw DataError(fmt::format("{}: expected none or {} names, got {}", fields.where("class_names"),
                                 spec.num_classes, spec.class_names.size()));
+  if (spec.padding < 0 || (spec.padding > 0 && spec.padding >= spec.dims()))
+    throw DataError(fmt::format("{}: expected a part of the {} dims, got {}", fields.where("padding"),
+                                spec.dims(), spec.padding));
   if (spec.levels < 0 || spec.levels == 1)
-    throw DataError(fmt::format("data spec: /levels: expected 0 or at least 2, got {}", spec.levels));
-  if (spec.padding != 0 && (spec.padding < 0 || spec.padding >= spec.dims()))
-    throw DataError(fmt::format("data spec: /padding: expected a part of the {} dims, got {}", spec.dims(),
-                                spec.padding));
+    throw DataError(fmt::format("{}: expected 0 or at least 2, got {}", fields.where("levels"), spec.levels));
 }
 
 }  // namespace
@@ -48,23 +65,16 @@ Json to_json(const DataSpec& spec) {
               {"padding", spec.padding}};
 }
 
-DataSpec data_spec_from_json(const Json& value) {
+DataSpec data_spec_from_json(const JsonFields& fields) {
   DataSpec spec;
-  try {
-    spec.kind = kind_from(value.at("kind").get<std::string>());
-    value.at("shape").get_to(spec.shape);
-    value.at("num_classes").get_to(spec.num_classes);
-    value.at("class_names").get_to(spec.class_names);
-    value.at("levels").get_to(spec.levels);
-    value.at("captions").get_to(spec.captions);
-    spec.padding = value.value("padding", int64_t{0});  // of a run that knew no padding
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(
-        fmt::format("data spec: expected the fields kind, shape, num_classes, class_names, levels and "
-                    "captions as gen writes them: {}",
-                    error.what()));
-  }
-  check(spec);
+  spec.kind = kind_of(fields);
+  spec.shape = fields.get<std::vector<int64_t>>("shape");
+  spec.num_classes = fields.get<int64_t>("num_classes");
+  spec.class_names = fields.get<std::vector<std::string>>("class_names");
+  spec.levels = fields.get<int64_t>("levels");
+  spec.captions = fields.get<bool>("captions");
+  spec.padding = fields.get_or<int64_t>("padding", 0);  // of a run that knew no padding
+  check(spec, fields);
   return spec;
 }
 

@@ -11,10 +11,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "gen/config/json_fields.h"
 #include "gen/core/check.h"
 #include "gen/core/log.h"
 #include "gen/core/units.h"
 #include "gen/io/file.h"
+#include "gen/io/json_file.h"
 #include "gen/io/run_dir.h"
 #include "gen/io/safetensors.h"
 #include "io/checkpoint_folder.h"
@@ -207,6 +209,11 @@ bool checkpoint_has(const CheckpointInfo& checkpoint, const std::string& name) {
          manifest["files"].contains(name + ".safetensors");
 }
 
-Json load_checkpoint_state(const CheckpointInfo& checkpoint) { return read_json(checkpoint.folder / kState); }
+Json load_checkpoint_state(const CheckpointInfo& checkpoint) {
+  const fs::path path = checkpoint.folder / kState;
+  Json state = read_json(path);
+  JsonFields(state, path.string()).get_or<std::string>("config_hash", "");
+  return state;
+}
 
 }  // namespace gen

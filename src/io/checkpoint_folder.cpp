@@ -12,6 +12,7 @@
 #include "gen/core/log.h"
 #include "gen/io/checkpoint.h"
 #include "gen/io/file.h"
+#include "gen/io/json_file.h"
 #include "gen/io/made_list.h"
 #include "gen/io/run_dir.h"
 #include "io/posix.h"

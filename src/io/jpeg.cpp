@@ -69,6 +69,14 @@ bool guarded(Jpeg& jpeg, Work work) {
   return true;
 }
 
+// Every block of a scan takes a bit at least, unless it is coded arithmetically, where no such bound holds.
+bool fits_in(const jpeg_decompress_struct& info, size_t bytes) {
+  uint64_t blocks = 0;
+  for (int i = 0; i < info.num_components; ++i)
+    blocks += uint64_t{info.comp_info[i].width_in_blocks} * info.comp_info[i].height_in_blocks;
+  return info.arith_code || blocks / 8 <= bytes;
+}
+
 int orientation_of(const jpeg_decompress_struct& info) {
   for (auto marker = info.marker_list; marker != nullptr; marker = marker->next) {
     const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
@@ -95,6 +103,9 @@ codecs::Decoded codecs::decode_jpeg(std::string_view bytes, const std::string& n
     jpeg_read_header(p, TRUE);
   }));
   check_size(info.image_width, info.image_height, max_pixels, name);
+  if (!fits_in(info, bytes.size()))
+    throw DataError(fmt::format("{}: not a JPEG that can be read: {} bytes cannot hold {} x {} pixels", name,
+                                bytes.size(), info.image_width, info.image_height));
   if (info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK)
     throw DataError(fmt::format("{}: expected a grey or RGB JPEG, got CMYK (convert it to RGB)", name));
   check(guarded(jpeg, [](j_decompress_ptr p) {

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
-#include <string_view>
 
+#include "gen/config/json_text.h"
 #include "gen/core/log.h"
 #include "gen/io/file.h"
 #include "gen/io/finite_json.h"
@@ -23,10 +23,11 @@ std::string kept_lines(const std::string& text, int64_t resume_step, int64_t& to
       ++torn;
       break;
     }
-    const std::string_view line(text.data() + begin, end - begin);
+    const std::string line = text.substr(begin, end - begin);
     begin = end + 1;
-    const Json value = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!value.is_object()) {
+    Json value;
+    Issues mistakes;
+    if (!parse_json(line, "", value, mistakes) || !value.is_object()) {
       ++torn;
       continue;
     }

@@ -14,7 +14,7 @@
 namespace gen {
 namespace {
 
-constexpr png_alloc_size_t kLargestChunk = 8 << 20;  // bytes that one text or profile chunk may take
+constexpr uint64_t kLargestFile = uint64_t{1} << 30;
 constexpr uint64_t kDeflateRatio = 1032;  // the most that deflate can expand (zlib's technical details)
 
 // What both directions share. Jumps land in `jump`.
@@ -69,6 +69,14 @@ bool guarded(Png& png, Work work) {
   return true;
 }
 
+// Texts, profiles and palettes that nobody asked for are skipped unread: each may unfold to a thousand times its
+// size. Transparency is no such chunk to libpng, and the orientation is wanted.
+void skip_what_is_not_needed(png_structp png) {
+  static constexpr png_byte kOrientation[] = "eXIf";
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, kOrientation, 1);
+}
+
 // Asks libpng for 8-bit grey or RGB, with alpha where there is any.
 void set_transforms(png_structp png, png_infop info) {
   png_set_expand(png);    // palette -> RGB, 1, 2, 4 -> 8 bits, tRNS -> alpha
@@ -90,6 +98,24 @@ void drop_alpha(std::vector<uint8_t>& pixels, size_t channels) {
   pixels.resize(count * colours);
 }
 
+uint32_t big_endian(std::string_view bytes) {
+  uint32_t value = 0;
+  for (unsigned char c : bytes.substr(0, 4)) value = value << 8 | c;
+  return value;
+}
+
+// libpng makes room for what a chunk claims before it reads it, so no chunk may claim more than the file holds.
+void check_chunks(std::string_view bytes, const std::string& name) {
+  constexpr size_t kSignature = 8, kFrame = 12;  // of a chunk: length, type, checksum
+  for (auto rest = bytes.substr(kSignature); !rest.empty();) {
+    const uint64_t length = rest.size() < kFrame ? 0 : big_endian(rest);
+    if (rest.size() < kFrame || length > rest.size() - kFrame)
+      throw DataError(fmt::format("{}: not a PNG that can be read: the file is cut short", name));
+    if (rest.substr(4, 4) == "IEND") return;
+    rest.remove_prefix(kFrame + length);
+  }
+}
+
 int orientation_of(png_structp png, png_infop info) {
   png_uint_32 bytes = 0;
   png_bytep data = nullptr;
@@ -105,10 +131,11 @@ codecs::Decoded codecs::decode_png(std::string_view bytes, const std::string& na
   const auto check = [&](bool content) {
     if (!content) throw DataError(fmt::format("{}: not a PNG that can be read: {}", name, png.error.data()));
   };
+  check_chunks(bytes, name);
   check(guarded(png, [&](png_structp p, png_infop info) {
     png_set_read_fn(p, &png, Png::on_read);
     png_set_user_limits(p, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_chunk_malloc_max(p, kLargestChunk);
+    skip_what_is_not_needed(p);
     png_read_info(p, info);
   }));
   const uint64_t width = png_get_image_width(png.png, png.info),
@@ -176,12 +203,6 @@ std::string encode_png(const Image& image, const Metadata& text) {
 
 namespace {
 
-uint32_t big_endian(std::string_view bytes) {
-  uint32_t value = 0;
-  for (unsigned char c : bytes.substr(0, 4)) value = value << 8 | c;
-  return value;
-}
-
 std::string utf8_of_latin1(std::string_view text) {
   std::string out;
   for (unsigned char c : text) {
@@ -214,7 +235,7 @@ void add_text(std::string_view type, std::string_view data, Metadata& text) {
 }  // namespace
 
 Metadata read_png_text(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path);
+  const std::string bytes = read_file(path, kLargestFile);
   const auto fail = [&](const char* what) { throw DataError(fmt::format("{}: {}", path.string(), what)); };
   std::string_view rest = bytes;
   if (!rest.starts_with("\x89PNG\r\n\x1a\n")) fail("expected a PNG");

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "gen/core/error.h"
+#include "gen/core/os_error.h"
 #include "gen/io/file.h"
 
 namespace gen::posix {
@@ -18,36 +18,8 @@ void Descriptor::reset() {
   number_ = -1;
 }
 
-namespace {
-
-const char* advice(int code) {
-  switch (code) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return " (free some space, then try again)";
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return " (choose a folder that you may write to)";
-    case EMFILE:
-    case ENFILE:
-      return " (raise the limit, `ulimit -n 4096`, then try again)";
-    case EIO:
-    case ESTALE:
-    case ENODEV:
-    case ENXIO:
-      return " (the disk, or the connection to it, fails: mend that, then try again)";
-    default:
-      return "";
-  }
-}
-
-}  // namespace
-
 void fail(const std::filesystem::path& path, const char* doing) {
-  const int code = errno;
-  throw IoError(fmt::format("{}: cannot {}: {}{}", path.string(), doing, std::strerror(code), advice(code)));
+  throw IoError(fmt::format("{}: cannot {}: {}", path.string(), doing, os_error_text(errno)));
 }
 
 Descriptor open_to_read(const std::filesystem::path& path, uint64_t& size) {

@@ -27,7 +27,7 @@ class Descriptor {
   int number_;
 };
 
-/// Throws IoError: "PATH: cannot DOING: strerror(errno)", with what to do about a full disk.
+/// Throws IoError: "PATH: cannot DOING: " and os_error_text(errno).
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing);
 /// Opens a regular file (or a device) to read; `size` is 0 for a device. Throws DataError where there is
 /// none.

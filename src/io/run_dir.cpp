@@ -9,6 +9,7 @@
 
 #include "gen/core/log.h"
 #include "gen/core/nearest.h"
+#include "gen/core/text.h"
 #include "gen/io/file.h"
 #include "io/posix.h"
 #include "io/run_leftovers.h"
@@ -174,7 +175,7 @@ bool RunDir::in_use() const { return run_is_locked(path_); }
 
 void RunDir::set_status(const std::string& status) const {
   claim(path_ / "STATUS");
-  write_file_atomically(path_ / "STATUS", status + "\n");
+  write_file_atomically(path_ / "STATUS", printable_line(status) + "\n");
 }
 
 std::string RunDir::status() const {

@@ -9,6 +9,7 @@
 
 #include "gen/config/json.h"
 #include "gen/core/error.h"
+#include "gen/core/text.h"
 #include "io/dtypes.h"
 
 namespace gen::safetensors {
@@ -57,6 +58,8 @@ class HeaderParser : public nlohmann::json_sax<Json> {
     if (place_ == Place::before) return place_ = Place::top, true;
     if (place_ != Place::top_value) return unexpected("an object");
     if (key_ == "__metadata__") return place_ = Place::metadata, true;
+    if (key_.find_first_of(std::string_view("\n\0", 2)) != std::string::npos)
+      return stop(fmt::format("expected a name on one line, got \"{}\"", printable_line(key_)));
     entry_ = {};
     entry_.name = key_;
     has_dtype_ = has_shape_ = has_offsets_ = false;
@@ -188,7 +191,8 @@ std::string check_entry(const SafetensorsEntry& entry) {
 
 SafetensorsHeader parse_header(const std::string& text, uint64_t data_bytes, const std::string& name) {
   const auto fail = [&](const std::string& what) {
-    throw DataError(fmt::format("{}: not a safetensors file that can be read: {}", name, what));
+    throw DataError(
+        fmt::format("{}: not a safetensors file that can be read: {}", name, printable_line(what)));
   };
   if (text.empty() || text.front() != '{') fail("the header does not begin with {");
   SafetensorsHeader header;

@@ -3,7 +3,8 @@
 
 #include "gen/config/load.h"
 #include "gen/core/error.h"
-#include "gen/io/file.h"
+#include "gen/core/text.h"
+#include "gen/io/json_file.h"
 #include "gen/io/safetensors.h"
 #include "gen/nn/network.h"
 #include "nn/mlp.h"
@@ -17,23 +18,24 @@ constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
 
 /// Tensors of the shards that an index names. Every tensor must be in the shard that the index says.
 TensorMap read_shards(const fs::path& index_path) {
-  const Json index = Json::parse(read_file(index_path, 64 << 20), nullptr, /*allow_exceptions=*/false);
+  const Json index = read_json(index_path);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
     throw DataError(fmt::format("{}: expected an object with \"weight_map\"", index_path.string()));
   std::map<std::string, std::set<std::string>> names_by_shard;
   for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string() || fs::path(shard.get<std::string>()).has_parent_path())
+    const auto file = shard.is_string() ? shard.get<std::string>() : std::string();
+    if (file.empty() || fs::path(file).has_parent_path() || printable_line(file) != file)
       throw DataError(fmt::format("{}: /weight_map/{}: expected the name of a file beside it, got {}",
-                                  index_path.string(), name, shard.dump()));
-    names_by_shard[shard.get<std::string>()].insert(name);
+                                  index_path.string(), printable_line(name), shard.dump()));
+    names_by_shard[file].insert(name);
   }
   TensorMap tensors;
   for (const auto& [shard, names] : names_by_shard) {
     TensorMap part = read_safetensors(index_path.parent_path() / shard);
     for (const auto& name : names)
       if (!part.contains(name))
-        throw DataError(fmt::format("{}: tensor {} is missing, which {} says is there", shard, name,
-                                    index_path.string()));
+        throw DataError(fmt::format("{}: tensor {} is missing, which {} says is there", shard,
+                                    printable_line(name), index_path.string()));
     tensors.merge(part);
   }
   return tensors;

@@ -30,7 +30,7 @@ ExampleError with_way_on(const ExampleError& error, const ExperimentOptions& exp
     return {text + "\n  nothing is trained yet" +
                 (data.contains("on_error") ? "; --set data.on_error=skip passes over such examples" : ""),
             error.index};
-  const std::string resume = fmt::format("gen train --run-dir {} --resume", shell_quote(run.path().string()));
+  const std::string resume = fmt::format("gen train --run-dir {} --resume", shell_quote_path(run.path()));
   text += fmt::format("\n  the newest checkpoint is of step {}; once the data are repaired:\n    {}",
                       checkpoint_step, resume);
   if (!data.contains("on_error")) return {text, error.index};

@@ -34,6 +34,7 @@ bool Checkpointer::restore(Progress& progress) {
   const auto checkpoint = newest_valid_checkpoint(run_.checkpoints());
   if (!checkpoint) return false;
   const Json state = load_checkpoint_state(*checkpoint);
+  const JsonFields fields(state, (checkpoint->folder / "state.json").string());
   if (!was_trained_here(record_, state))
     throw DataError(fmt::format(
         "{}: not a checkpoint of this run: its state.json has a config hash that is none of the run's "
@@ -43,8 +44,8 @@ bool Checkpointer::restore(Progress& progress) {
              (checkpoint->folder / "model.safetensors").string());
   session_.optimizer->load_state(load_checkpoint_tensors(*checkpoint, "optimizer"));
   if (session_.ema) session_.ema->load_state(load_checkpoint_tensors(*checkpoint, "ema"));
-  if (session_.scaler.active()) session_.scaler.load_state(state.at("loss_scaler"));
-  progress = progress_from_json(state.at("progress"));
+  if (session_.scaler.active()) session_.scaler.load_state(fields.object("loss_scaler"));
+  progress = progress_from_json(fields.object("progress"));
   saved_step_ = checkpoint->step;
   verified_[saved_step_] = true;
   return true;
@@ -80,7 +81,9 @@ void Checkpointer::write(const Progress& progress) {
                     progress.step, saved_step_));
   std::vector<TensorFile> files{{"model", weights, metadata}, {"optimizer", session_.optimizer->state(), {}}};
   if (session_.ema) {
-    { const EvaluationScope with_statistics(session_, experiment_); }
+    {
+      const EvaluationScope with_statistics(session_, experiment_);
+    }
     files.push_back({"ema", session_.ema->state(), metadata});
   }
   Json state{{"progress", to_json(progress)}, {"config_hash", config_hash_}};

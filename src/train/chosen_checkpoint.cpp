@@ -51,7 +51,9 @@ std::string weights_name(const CheckpointInfo& checkpoint, bool raw) {
 std::optional<BestCheckpoint> best_checkpoint(const RunDir& run) {
   for (const auto& each : list_checkpoints(run.checkpoints())) {
     try {
-      const Progress progress = progress_from_json(load_checkpoint_state(each).at("progress"));
+      const Json state = load_checkpoint_state(each);
+      const JsonFields fields(state, (each.folder / "state.json").string());
+      const Progress progress = progress_from_json(fields.object("progress"));
       if (!progress.best_validation) return std::nullopt;
       return BestCheckpoint{progress.best_step, *progress.best_validation};
     } catch (const std::exception&) {
@@ -108,7 +110,7 @@ std::string why_no_checkpoint(const RunDir& run,
                        run.made_list().newest_step());
   if (found.empty())
     return fmt::format("{}: no checkpoint yet (train it first: gen train --run-dir {} --resume)",
-                       folder.string(), shell_quote(run.path().string()));
+                       folder.string(), shell_quote_path(run.path()));
   std::string text = fmt::format("{}: none of its {} checkpoints serves:", folder.string(), found.size());
   for (const auto& each : found)
     text += fmt::format("\n  step {}: {}", each.step, problem ? problem(each) : "damaged");

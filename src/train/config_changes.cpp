@@ -56,7 +56,8 @@ void compare(const Json& before, const Json& now, const std::string& pointer, co
   for (const auto* each : {&before, &now})
     for (const auto& item : each->items()) keys.insert(item.key());
   for (const auto& key : keys)
-    compare(before.value(key, Json()), now.value(key, Json()), pointer + "/" + key, allowed, different);
+    compare(before.value(key, Json()), now.value(key, Json()), pointer + "/" + json_pointer_key(key), allowed,
+            different);
 }
 
 std::string shown(const Json& config, const std::string& pointer) {
@@ -97,11 +98,11 @@ std::string difference_lines(const std::vector<std::string>& pointers, const Jso
 }
 
 std::string warm_start_command(const fs::path& run, const Json& before, const Json& now) {
-  std::string command = "gen train --config " + shell_quote((run / "config.json").string());
+  std::string command = "gen train --config " + shell_quote_path(run / "config.json");
   for (const auto& pointer : differing_options(before, now))
     if (pointer != "/name") command += " --set " + shell_quote(assignment(now, pointer));
-  return command + fmt::format(" --init-from {} --run-dir {}", shell_quote(run.string()),
-                               shell_quote(free_sibling(run, "-tuned").string()));
+  return command + fmt::format(" --init-from {} --run-dir {}", shell_quote_path(run),
+                               shell_quote_path(free_sibling(run, "-tuned")));
 }
 
 }  // namespace gen

@@ -6,7 +6,9 @@
 #include "gen/core/error.h"
 #include "gen/core/finite.h"
 #include "gen/core/log.h"
+#include "gen/core/os_error.h"
 #include "gen/core/units.h"
+#include "gen/io/json_file.h"
 #include "train/later_steps.h"
 #include "train/sample_grid.h"
 
@@ -117,14 +119,16 @@ void Hooks::sample_now() {
   if (image) {
     try {
       run_.claim(picture_path(run_, progress_.step));
-      std::filesystem::create_directory(run_.samples());
+      std::error_code error;
+      std::filesystem::create_directory(run_.samples(), error);
+      if (error)
+        throw IoError(fmt::format("{}: cannot create the folder: {}", run_.samples().string(),
+                                  os_error_text(error.value())));
       write_png(picture_path(run_, progress_.step), *image, picture_notes(experiment_, progress_.step));
       journal_.picture(progress_.step, *image);
     } catch (const RunFolderGone&) {
       throw;
     } catch (const IoError& e) {
-      log::warning("no sample grid at step {}: {}", progress_.step, e.what());
-    } catch (const std::filesystem::filesystem_error& e) {
       log::warning("no sample grid at step {}: {}", progress_.step, e.what());
     }
   }

@@ -7,6 +7,7 @@
 
 #include "gen/core/error.h"
 #include "gen/core/log.h"
+#include "gen/core/os_error.h"
 #include "gen/io/file.h"
 #include "gen/io/image.h"
 
@@ -80,7 +81,7 @@ void remove_pictures(const RunDir& run, int64_t step) {
   for (const auto& path : later)
     if (!fs::remove(path, error) || error)
       log::warning("{}: cannot remove this picture of a step that is taken again: {}", path.string(),
-                   error.message());
+                   os_error_text(error.value()));
 }
 
 }  // namespace

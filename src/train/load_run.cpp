@@ -3,6 +3,7 @@
 #include "gen/core/device.h"
 #include "gen/core/error.h"
 #include "gen/io/checkpoint.h"
+#include "gen/io/json_file.h"
 #include "gen/nn/network.h"
 #include "gen/train/trainer.h"
 #include "train/chosen_checkpoint.h"
@@ -48,12 +49,9 @@ LoadedRun load_run(const std::filesystem::path& folder, const std::string& devic
   const RunDir run = RunDir::open_existing(folder);
   LoadedRun loaded;
   loaded.experiment = load_experiment(run.config(), sets, {.check_paths = false});
-  const Json record = read_json(run.run());
-  if (!record.contains("data"))
-    throw DataError(
-        fmt::format("{}: expected the run's \"data\", which `gen train` writes", run.run().string()));
+  const Json record = read_record(run.run());
   check_unedited(run);
-  loaded.data = data_spec_from_json(record["data"]);
+  loaded.data = data_spec_from_json(JsonFields(record, run.run().string()).object("data"));
   const auto checkpoint = choose_checkpoint(run, weights);  // told before a large model is built
   loaded.device = resolve_device(device.empty() ? loaded.experiment.device : device);
   loaded.model = build_model(loaded.experiment, loaded.data, loaded.device);

@@ -59,9 +59,9 @@ bool LossScaler::update(bool overflowed) {
 
 Json LossScaler::state() const { return {{"scale", scale_}, {"good_steps", good_steps_}}; }
 
-void LossScaler::load_state(const Json& state) {
-  scale_ = state.at("scale").get<double>();
-  good_steps_ = state.at("good_steps").get<int64_t>();
+void LossScaler::load_state(const JsonFields& state) {
+  scale_ = state.get<double>("scale");
+  good_steps_ = state.get<int64_t>("good_steps");
 }
 
 }  // namespace gen

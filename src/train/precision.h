@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "gen/config/json.h"
+#include "gen/config/json_fields.h"
 #include "gen/train/experiment.h"
 
 namespace gen {
@@ -41,7 +41,7 @@ class LossScaler {
   /// After each step. False once the scale cannot fall further: the overflow is then no matter of range.
   bool update(bool overflowed);
   Json state() const;
-  void load_state(const Json& state);
+  void load_state(const JsonFields& state);
 
  private:
   bool active_;

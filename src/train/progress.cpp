@@ -1,11 +1,24 @@
 #include "train/progress.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "gen/io/finite_json.h"
+#include "gen/core/error.h"
 
 namespace gen {
+namespace {
+
+int64_t count(const JsonFields& fields, const char* key) {
+  constexpr int64_t kMost = int64_t{1} << 40;  // times a batch size it is far from overflow
+  const auto value = fields.get<int64_t>(key);
+  if (value < 0 || value > kMost)
+    throw DataError(fmt::format("{}: expected a count in [0, {}], got {}", fields.where(key), kMost, value));
+  return value;
+}
+
+}  // namespace
 
 Json to_json(const Progress& p) {
   return {{"step", p.step},
@@ -22,20 +35,20 @@ Json to_json(const Progress& p) {
           {"elapsed_s", p.elapsed_s}};
 }
 
-Progress progress_from_json(const Json& value) {
+Progress progress_from_json(const JsonFields& fields) {
   Progress p;
-  value.at("step").get_to(p.step);
-  value.at("updates").get_to(p.updates);
-  value.at("skipped_batches").get_to(p.skipped_batches);
-  value.at("non_finite_steps").get_to(p.non_finite_steps);
-  p.loss_sum = number_from(value.at("loss_sum"));
-  value.at("loss_count").get_to(p.loss_count);
-  p.last_loss = number_from(value.at("last_loss"));  // may be of a step that was left out
-  if (!value.at("best_validation").is_null()) p.best_validation = value.at("best_validation").get<double>();
-  value.at("best_step").get_to(p.best_step);
-  value.at("stale_validations").get_to(p.stale_validations);
-  p.validation_owed = value.value("validation_owed", false);
-  value.at("elapsed_s").get_to(p.elapsed_s);
+  p.step = count(fields, "step");
+  p.updates = count(fields, "updates");
+  p.skipped_batches = count(fields, "skipped_batches");
+  p.non_finite_steps = count(fields, "non_finite_steps");
+  p.loss_sum = fields.get<double>("loss_sum");
+  p.loss_count = count(fields, "loss_count");
+  p.last_loss = fields.get<double>("last_loss");
+  if (!fields.is_null("best_validation")) p.best_validation = fields.get<double>("best_validation");
+  p.best_step = count(fields, "best_step");
+  p.stale_validations = count(fields, "stale_validations");
+  p.validation_owed = fields.get_or("validation_owed", false);
+  p.elapsed_s = fields.get<double>("elapsed_s");
   return p;
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "gen/config/json.h"
+#include "gen/config/json_fields.h"
 
 namespace gen {
 
@@ -24,7 +24,8 @@ struct Progress {
 };
 
 Json to_json(const Progress& progress);
-Progress progress_from_json(const Json& value);
+/// Throws DataError naming the file and the field.
+Progress progress_from_json(const JsonFields& fields);
 
 /// Whether `patience` validations in a row (0: any number) brought no improvement, so that training stops early.
 bool out_of_patience(const Progress& progress, int64_t patience);

@@ -17,7 +17,7 @@ std::string save_beside(const RunFolderGone& gone, const RunDir& run, const Expe
     return fmt::format(
         "{}; training stopped at step {}, which is saved as a run of its own in {}\n  go on with: gen train "
         "--run-dir {} --resume",
-        gone.what(), progress.step, beside.path().string(), shell_quote(beside.path().string()));
+        gone.what(), progress.step, beside.path().string(), shell_quote_path(beside.path()));
   } catch (const std::exception& error) {
     return fmt::format("{}; training stopped at step {}, which could not be saved beside it: {}", gone.what(),
                        progress.step, error.what());

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/core/error.h"
+#include "gen/io/json_file.h"
 #include "train/chosen_checkpoint.h"
 #include "train/config_changes.h"
 

@@ -11,6 +11,7 @@
 #include "gen/core/error.h"
 #include "gen/core/log.h"
 #include "gen/io/file.h"
+#include "gen/io/json_file.h"
 #include "train/config_changes.h"
 #include "train/data_fingerprint.h"
 
@@ -90,14 +91,15 @@ void refuse_other_config(const RunDir& run, const Json& before, const Json& now)
 /// The same config over other data is another training.
 void refuse_other_data(const RunDir& run, const Json& record, const Json& prints, const Session& session,
                        const Json& config) {
+  const JsonFields fields(record, run.run().string());
   const std::string way =
       fmt::format("put the data back; or begin a new run from the weights of this one:\n    {}",
                   warm_start_command(run.path(), config, config));
-  if (record.contains("data") && data_spec_from_json(record["data"]) != session.data->spec())
+  if (record.contains("data") && data_spec_from_json(fields.object("data")) != session.data->spec())
     throw ConfigError(fmt::format("{}: the data are not those of the run: expected {}, got {}\n  {}",
                                   run.path().string(), record["data"].dump(),
                                   to_json(session.data->spec()).dump(), way));
-  if (const auto before = record.value("train_examples", session.data->size());
+  if (const auto before = fields.get_or<int64_t>("train_examples", session.data->size());
       before != session.data->size()) {
     log::warning(
         "the run began with {} training examples and there are {} now: their order is another one from here "
@@ -118,10 +120,25 @@ void refuse_other_data(const RunDir& run, const Json& record, const Json& prints
 
 std::string config_hash(const ExperimentOptions& experiment) { return hash_of(dump(experiment)); }
 
+Json read_record(const std::filesystem::path& file) {
+  Json record = read_json(file);
+  const JsonFields fields(record, file.string());
+  fields.get_or<std::string>("config_hash", "");
+  if (fields.has("data_fingerprint")) fields.object("data_fingerprint");
+  if (fields.has("init_from"))
+    for (const char* key : {"file", "kind", "xxh64"}) fields.object("init_from").get_or<std::string>(key, "");
+  if (!fields.has("starts")) return record;
+  if (!record["starts"].is_array())
+    throw DataError(fmt::format("{}: expected a list of objects", fields.where("starts")));
+  for (const auto& start : record["starts"])
+    JsonFields(start, file.string(), "/starts").get_or<std::string>("config_hash", "");
+  return record;
+}
+
 void check_unedited(const RunDir& run) {
   std::error_code error;
   if (!std::filesystem::exists(run.run(), error)) return;
-  const Json record = read_json(run.run());
+  const Json record = read_record(run.run());
   const std::string expected = record.value("config_hash", "");
   const Json config = read_json(run.config());
   if (expected.empty() || hash_of(config) == expected) return;
@@ -157,7 +174,7 @@ bool restore_lost_config(const std::filesystem::path& folder) {
   std::error_code error;
   const auto config = folder / "config.json", run = folder / "run.json";
   if (std::filesystem::exists(config, error) || !std::filesystem::is_regular_file(run, error)) return false;
-  const Json record = read_json(run);
+  const Json record = read_record(run);
   const Json kept = record.value("config", Json());
   if (!kept.is_object() || hash_of(kept) != record.value("config_hash", "")) return false;
   log::warning("{}: was missing and is written again from run.json", config.string());
@@ -168,12 +185,12 @@ bool restore_lost_config(const std::filesystem::path& folder) {
 Json make_record(const RunDir& run, const ExperimentOptions& experiment, const Session& session) {
   const Json config = dump(experiment);
   const Json prints = fingerprints(session);
-  Json record;
+  Json record = Json::object();
   if (run.mode() == RunMode::resume) {
     check_unedited(run);
     const Json before = read_json(run.config());
     refuse_other_config(run, before, config);
-    if (std::filesystem::exists(run.run())) record = read_json(run.run());
+    if (std::filesystem::exists(run.run())) record = read_record(run.run());
     refuse_other_data(run, record, prints, session, before);
   }
   record["name"] = experiment.name;

@@ -10,6 +10,9 @@
 
 namespace gen {
 
+/// run.json. Throws DataError naming the file and the field that is not as gen writes it; "data" is left to
+/// data_spec_from_json.
+Json read_record(const std::filesystem::path& file);
 /// Hash of the resolved config.
 std::string config_hash(const ExperimentOptions& experiment);
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "gen/config/json_text.h"
 #include "gen/core/error.h"
 #include "gen/core/log.h"
 #include "gen/io/file.h"
@@ -30,8 +31,11 @@ void SkipLog::rewind(int64_t step) {
   file_ = std::make_unique<MetricsLog>(path_, step);
   std::istringstream lines(read_file(path_));
   for (std::string line; std::getline(lines, line);) {
-    const Json value = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!value.is_object() || !value.contains("index") || !value["index"].is_number_integer()) continue;
+    Json value;
+    Issues mistakes;
+    if (!parse_json(line, "", value, mistakes) || !value.is_object() || !value.contains("index") ||
+        !value["index"].is_number_integer())
+      continue;
     const Split split =
         value.value("split", Json()) == to_string(Split::validation) ? Split::validation : Split::train;
     const auto it = splits_.find(split);

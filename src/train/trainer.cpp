@@ -7,6 +7,7 @@
 
 #include "gen/core/check.h"
 #include "gen/core/error.h"
+#include "gen/core/failure.h"
 #include "gen/core/finite.h"
 #include "gen/core/log.h"
 #include "gen/core/quote.h"
@@ -287,8 +288,7 @@ bool is_out_of_memory(const std::exception& e) {
 std::string with_the_way_on(const std::string& what, const RunDir& run) {
   std::error_code error;
   if (!run.in_place() || !std::filesystem::exists(run.config(), error)) return what;
-  return fmt::format("{}\n  go on with: gen train --run-dir {} --resume", what,
-                     shell_quote(run.path().string()));
+  return fmt::format("{}\n  go on with: gen train --run-dir {} --resume", what, shell_quote_path(run.path()));
 }
 
 struct LogFile {
@@ -311,7 +311,7 @@ TrainResult train(const ExperimentOptions& experiment, const RunDir& run, const 
     throw IoError(with_the_way_on(e.what(), run));
   } catch (const std::exception& e) {
     if (!is_out_of_memory(e)) {
-      record_failure(run, e.what());
+      record_failure(run, explain(std::current_exception()).message);
       throw;
     }
     const OutOfMemoryError error(

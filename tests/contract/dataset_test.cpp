@@ -96,7 +96,7 @@ TEST_P(DatasetContract, ExamplesAreAsTheSpecSays) {
 
 TEST_P(DatasetContract, SpecSurvivesJson) {
   const DataSpec spec = make()->spec();
-  EXPECT_TRUE(data_spec_from_json(Json::parse(to_json(spec).dump())) == spec);
+  EXPECT_TRUE(data_spec_from_json({Json::parse(to_json(spec).dump()), "run.json"}) == spec);
 }
 
 TEST_P(DatasetContract, BatchesAreModelReady) {

@@ -16,14 +16,17 @@ class Issues {
  public:
   /// `where` is "file: /json/pointer" or a file.
   void add(const std::string& where, const std::string& message);
-  bool empty() const { return lines_.empty(); }
-  size_t size() const { return lines_.size(); }
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  /// The first kMostLines of them.
   const std::vector<std::string>& lines() const { return lines_; }
-  /// Throws ConfigError with every line, when there is any.
+  /// Throws ConfigError with these lines, when there is any.
   void throw_if_any() const;
 
  private:
+  static constexpr size_t kMostLines = 100;
   std::vector<std::string> lines_;
+  size_t size_ = 0;
 };
 
 /// A JSON value and, for error texts, the file (or "--set") each part came from.
@@ -37,7 +40,8 @@ class Document {
 
   /// Reads `path` (// and /* */ comments allowed), merges what it `extends` (a path or a list of paths, relative to
   /// the file; objects merge, all else replaces; a component whose "type" differs replaces), and reports duplicate
-  /// keys, syntax errors with line and column, and cycles into `issues`. Empty where a file could not be read or parsed.
+  /// keys, syntax errors with line and column, and cycles into `issues`. Empty where a file is missing or
+  /// cannot be parsed. Throws IoError where the system refuses to read one.
   static Document read(const std::filesystem::path& path, Issues& issues);
   /// The same of a text; `name` stands for the file in error texts. `extends` is refused.
   static Document parse(const std::string& text, const std::string& name, Issues& issues);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "gen/config/component.h"
-#include "gen/config/json.h"
+#include "gen/config/json_fields.h"
 #include "gen/core/rng.h"
 #include "gen/data/bad_examples.h"
 
@@ -33,7 +33,8 @@ struct DataSpec {
   bool operator==(const DataSpec&) const = default;
 };
 Json to_json(const DataSpec& spec);
-DataSpec data_spec_from_json(const Json& value);
+/// Throws DataError naming the file and the field.
+DataSpec data_spec_from_json(const JsonFields& fields);
 
 /// One example. Images are uint8 [C, H, W]; points are float32 [D].
 struct Example {

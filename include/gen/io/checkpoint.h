@@ -53,6 +53,7 @@ TensorMap load_checkpoint_tensors(const CheckpointInfo& checkpoint, const std::s
                                   Metadata* metadata = nullptr);
 /// Whether its manifest lists it, there or not.
 bool checkpoint_has(const CheckpointInfo& checkpoint, const std::string& name);
+/// Throws DataError where it is no object, or its "config_hash" no string.
 Json load_checkpoint_state(const CheckpointInfo& checkpoint);
 
 /// Whether it is a folder, no link, that holds nothing but what gen writes into a checkpoint: what its manifest lists.

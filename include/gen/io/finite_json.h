@@ -8,7 +8,4 @@ namespace gen {
 /// The value with every non-finite number as "nan", "inf" or "-inf": JSON has none, and nlohmann would write
 /// null.
 Json finite_json(Json value);
-/// The number that finite_json wrote: also of "nan", "inf" and "-inf". Throws DataError on anything else.
-double number_from(const Json& value);
-
 }  // namespace gen

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "gen/config/json.h"
 #include "gen/core/error.h"
 #include "gen/io/made_list.h"
 
@@ -84,10 +83,5 @@ class RunDir {
 
 /// A name beside a folder that nothing has yet: FOLDER followed by `ending`, or that by -2, -3, ...
 std::filesystem::path free_sibling(const std::filesystem::path& folder, const std::string& ending);
-
-/// Pretty JSON with a final newline, written atomically.
-void write_json(const std::filesystem::path& path, const Json& value);
-/// Throws DataError naming the file where it is not JSON.
-Json read_json(const std::filesystem::path& path);
 
 }  // namespace gen

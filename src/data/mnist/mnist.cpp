@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
+#include <cmath>
 
 #include "data/held_out.h"
 #include "data/in_memory_images.h"
@@ -61,12 +61,24 @@ void place(const uint8_t* image, int64_t rows, int64_t columns, bool transposed,
       corner[y * size + x] = transposed ? image[x * columns + y] : image[y * columns + x];
 }
 
+// Zeros around images may not take the memory of a machine where the files take none: a few kB of .gz can hold
+// millions of images of one pixel.
+constexpr int64_t kMostGrowth = 16;
+constexpr int64_t kSmallBytes = int64_t{256} << 20;
+
 std::vector<uint8_t> place_all(const IdxArray& images, const std::vector<int64_t>& rows,
                                const MnistOptions& options) {
   const int64_t height = images.dims[1], width = images.dims[2], size = options.size;
   if (std::max(height, width) > size)
     throw ConfigError(fmt::format("mnist: data.size is {} but the images are {} x {}; choose at least {}",
                                   size, height, width, std::max(height, width)));
+  const auto count = static_cast<int64_t>(rows.size());
+  if (size * size > kMostGrowth * height * width && count > kSmallBytes / (size * size))
+    throw ConfigError(
+        fmt::format("mnist: data.size is {} but the {} images are {} x {}: zeros would take {} of every {} "
+                    "bytes; choose at most {}",
+                    size, count, height, width, size * size - height * width, size * size,
+                    static_cast<int64_t>(std::sqrt(static_cast<double>(kMostGrowth * height * width)))));
   std::vector<uint8_t> pixels(rows.size() * static_cast<size_t>(size * size));
   uint8_t* out = pixels.data();
   for (const int64_t row : rows) {

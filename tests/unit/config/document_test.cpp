@@ -77,6 +77,53 @@ TEST_F(DocumentFiles, RefusesCyclesMissingFilesAndFolders) {
       << issues_.lines()[3];
 }
 
+TEST_F(DocumentFiles, BoundsTheChainOfWhatExtendsWhat) {
+  for (int i = 0; i < 100; ++i)
+    file(fmt::format("c{}.json", i), fmt::format(R"({{"extends": "c{}.json"}})", i + 1));
+  file("c100.json", "{}");
+  Document::read(folder_ / "c0.json", issues_);
+  ASSERT_EQ(issues_.size(), 1U);
+  EXPECT_NE(
+      issues_.lines()[0].find("c32.json: the chain of \"extends\" that leads here is longer than 32 files"),
+      std::string::npos)
+      << issues_.lines()[0];
+}
+
+// 20 files that each extend the next twice would be read a million times.
+TEST_F(DocumentFiles, BoundsHowOftenFilesAreExtended) {
+  for (int i = 0; i < 20; ++i)
+    file(fmt::format("e{}.json", i), fmt::format(R"({{"extends": ["e{0}.json", "e{0}.json"]}})", i + 1));
+  file("e20.json", "{}");
+  Document::read(folder_ / "e0.json", issues_);
+  ASSERT_FALSE(issues_.empty());
+  EXPECT_NE(issues_.lines()[0].find("more than 256 files are read by way of \"extends\""), std::string::npos)
+      << issues_.lines()[0];
+}
+
+TEST_F(DocumentFiles, ManyKeysMergeInLinearTime) {
+  std::string keys;
+  for (int i = 0; i < 100'000; ++i) keys += fmt::format("\"k{}\": 1, ", i);
+  file("base.json", "{" + keys + "\"end\": 1}");
+  const auto document = Document::read(file("top.json", "{" + keys + "\"extends\": \"base.json\"}"), issues_);
+  EXPECT_TRUE(issues_.empty());
+  EXPECT_EQ(document.root().size(), 100'001U);
+}
+
+TEST_F(DocumentFiles, ADeviceWithoutEndIsReadNoFurtherThanTheBound) {
+  Document::read("/dev/zero", issues_);
+  ASSERT_EQ(issues_.size(), 1U);
+  EXPECT_EQ(issues_.lines()[0],
+            "/dev/zero: expected a config of at most 16777216 bytes, with what it extends");
+}
+
+TEST(DocumentSet, BoundsAValueAsAFile) {
+  Document document;
+  Issues issues;
+  document.set("a=" + std::string(100'000, '[') + std::string(100'000, ']'), issues);
+  ASSERT_EQ(issues.size(), 1U);
+  EXPECT_NE(issues.lines()[0].find("nested deeper than 64 levels"), std::string::npos);
+}
+
 TEST(DocumentSet, MakesObjectsOnTheWayAndReadsJson) {
   Issues issues;
   auto document = Document::parse(R"({"list": [{"x": 1}]})", "c.json", issues);

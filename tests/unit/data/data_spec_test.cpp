@@ -10,7 +10,7 @@ namespace {
 
 TEST(DataSpec, RefusesJsonThatMakesNoSense) {
   const DataSpec spec{.shape = {3, 8, 8}, .num_classes = 2, .class_names = {"a", "b"}};
-  EXPECT_EQ(data_spec_from_json(to_json(spec)), spec);
+  EXPECT_EQ(data_spec_from_json({to_json(spec), "run.json"}), spec);
   EXPECT_EQ(spec.dims(), 192);
   for (const auto& [key, value] : std::vector<std::pair<std::string, Json>>{{"kind", "sounds"},
                                                                             {"shape", {3, 8}},
@@ -21,9 +21,9 @@ TEST(DataSpec, RefusesJsonThatMakesNoSense) {
                                                                             {"levels", 1}}) {
     Json json = to_json(spec);
     json[key] = value;
-    EXPECT_THROW(data_spec_from_json(json), DataError) << key << " = " << value;
+    EXPECT_THROW(data_spec_from_json({json, "run.json"}), DataError) << key << " = " << value;
     json.erase(key);
-    EXPECT_THROW(data_spec_from_json(json), DataError) << "without " << key;
+    EXPECT_THROW(data_spec_from_json({json, "run.json"}), DataError) << "without " << key;
   }
 }
 
@@ -32,9 +32,9 @@ TEST(DataSpec, OfARunThatKnewNoPaddingHasNone) {
   spec.shape = {1, 8, 8};
   Json json = to_json(spec);
   json.erase("padding");
-  EXPECT_EQ(data_spec_from_json(json).padding, 0);
+  EXPECT_EQ(data_spec_from_json({json, "run.json"}).padding, 0);
   json["padding"] = 64;
-  EXPECT_THROW(data_spec_from_json(json), DataError);
+  EXPECT_THROW(data_spec_from_json({json, "run.json"}), DataError);
 }
 
 TEST(Batch, MovesItsTensorsAndKeepsTheRest) {

@@ -111,6 +111,26 @@ TEST_F(ImageFolder, SplitsAreDisjointCompleteAndStable) {
   EXPECT_EQ(changed, 1);
 }
 
+TEST_F(ImageFolder, LinksThatLeadRoundAreRefused) {
+  std::filesystem::create_directories(folder / "a");
+  std::filesystem::create_directories(folder / "b");
+  for (const auto& [from, to] : {std::pair{"a/x", "b"}, {"a/y", "b"}, {"b/x", "a"}, {"b/y", "a"}})
+    std::filesystem::create_directory_symlink(folder / to, folder / from);
+  EXPECT_NE(error().find("a link to a folder that it lies in (remove the link)"), std::string::npos)
+      << error();
+}
+
+// 25 folders that each link to the next twice can be walked in 33 million ways.
+TEST_F(ImageFolder, AFolderIsLinkedToAFewTimesOnly) {
+  for (int i = 0; i < 25; ++i) {
+    std::filesystem::create_directories(folder / fmt::format("d{}", i));
+    for (const char* name : {"l", "r"})
+      std::filesystem::create_directory_symlink(folder / fmt::format("d{}", i + 1),
+                                                folder / fmt::format("d{}/{}", i, name));
+  }
+  EXPECT_NE(error().find("linked to more than 16 times"), std::string::npos) << error();
+}
+
 TEST_F(ImageFolder, ErrorsNameTheFileAndWhatToDo) {
   EXPECT_NE(error().find("no .png, .jpg or .jpeg files"), std::string::npos);
   test::write_text(folder / "broken.png", "\x89PNG\r\n\x1a\nand then nothing");

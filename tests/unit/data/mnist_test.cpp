@@ -95,6 +95,18 @@ TEST_F(Mnist, TurnsEmnistUprightAndShiftsItsLabels) {
   EXPECT_NE(error_of<DataError>(options).find("expected a label in [0, 25], got 26"), std::string::npos);
 }
 
+// 2 kB of .gz hold a million images of one pixel: zeros around them would take 784 MB.
+TEST_F(Mnist, ZerosAroundTinyImagesMayNotTakeTheMemory) {
+  const std::string zeros(1'000'000, '\0');
+  write_text(folder / "tiny-images-idx3-ubyte.gz", test::gzip(test::idx_bytes({1'000'000, 1, 1}, zeros)));
+  write_text(folder / "tiny-labels-idx1-ubyte.gz", test::gzip(test::idx_bytes({1'000'000}, zeros)));
+  options.train_prefix = "tiny";
+  EXPECT_EQ(
+      error_of<ConfigError>(options),
+      "mnist: data.size is 28 but the 1000000 images are 1 x 1: zeros would take 783 of every 784 bytes; "
+      "choose at most 4");
+}
+
 TEST_F(Mnist, SaysWhatIsMissingAndWhatToDo) {
   EXPECT_NE(error_of<ConfigError>(MnistOptions{}).find("--set data.path"), std::string::npos);
   MnistOptions elsewhere = options;

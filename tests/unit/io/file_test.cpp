@@ -11,7 +11,7 @@
 
 #include "damage.h"
 #include "gen/core/error.h"
-#include "gen/io/run_dir.h"
+#include "gen/io/json_file.h"
 #include "gen/io/safetensors.h"
 #include "io/crc32c.h"
 #include "support/support.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <zlib.h>
 
 #include "damage.h"
 #include "gen/core/error.h"
@@ -77,6 +78,48 @@ TEST(Image, SizeIsCappedBeforeAllocation) {
             std::string::npos);
   EXPECT_EQ(refusal([&] { decode_image(png, "x", 200); }), "");
   EXPECT_NE(refusal([&] { decode_image(read_text(golden("rgb.jpg")), "x", 10); }).find("at most 10 pixels"),
+            std::string::npos);
+}
+
+// A chunk of the PNG's `type`, before its IDAT.
+std::string with_chunk(std::string png, const std::string& type, uint32_t claimed, const std::string& data) {
+  constexpr size_t kAfterHeader = 33;
+  std::string chunk;
+  for (const int shift : {24, 16, 8, 0}) chunk += static_cast<char>(claimed >> shift);
+  chunk += type + data;
+  const auto crc =
+      ::crc32(0, reinterpret_cast<const Bytef*>(chunk.data() + 4), static_cast<uInt>(chunk.size() - 4));
+  for (const int shift : {24, 16, 8, 0}) chunk += static_cast<char>(crc >> shift);
+  return png.insert(kAfterHeader, chunk);
+}
+
+// libpng would make room for 2 GB, and clear it, before it finds the end of the file.
+TEST(Png, NoChunkMayClaimMoreThanTheFileHolds) {
+  for (const char* type : {"tEXt", "zTXt", "iTXt", "sPLT", "pCAL", "sCAL", "iCCP", "eXIf", "tRNS", "PLTE"})
+    EXPECT_NE(refusal([&] {
+                decode_image(with_chunk(encode_png(gradient(2, 2, 1)), type, 0x7fffffff, "k"), "x.png");
+              }).find("cut short"),
+              std::string::npos)
+        << type;
+}
+
+// Compressed texts and profiles are not unfolded: damaged ones do not matter.
+TEST(Png, TextsAndProfilesAreSkipped) {
+  const auto image = gradient(2, 2, 1);
+  for (const char* type : {"zTXt", "iTXt", "iCCP", "sPLT", "tEXt", "qQqq"}) {
+    const std::string data("key\0\0garbage", 12);
+    const auto png = with_chunk(encode_png(image), type, static_cast<uint32_t>(data.size()), data);
+    EXPECT_EQ(decode_image(png, "x.png").pixels, image.pixels) << type;
+  }
+}
+
+// 625 bytes of baseline JPEG whose header claims 8,000 x 8,000 pixels.
+TEST(Jpeg, NoHeaderMayClaimMoreThanTheFileHolds) {
+  std::string jpeg = read_text(golden("rgb.jpg"));
+  const size_t frame = jpeg.find("\xff\xc0");
+  ASSERT_NE(frame, std::string::npos);
+  for (const size_t at : {frame + 5, frame + 7}) jpeg[at] = '\x1f', jpeg[at + 1] = '\x40';
+  EXPECT_NE(refusal([&] { decode_image(jpeg, "x.jpg"); }).find("bytes cannot hold 8000 x 8000 pixels"),
             std::string::npos);
 }
 

@@ -12,6 +12,7 @@
 #include "gen/core/error.h"
 #include "gen/io/checkpoint.h"
 #include "gen/io/file.h"
+#include "gen/io/json_file.h"
 #include "gen/io/metrics_log.h"
 #include "support/support.h"
 

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gen/io/json_file.h"
 #include "unit/train/trainer_case.h"
 
 namespace gen {

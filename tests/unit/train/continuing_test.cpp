@@ -3,6 +3,7 @@
 
 #include "gen/core/error.h"
 #include "gen/io/file.h"
+#include "gen/io/json_file.h"
 #include "gen/io/safetensors.h"
 #include "unit/io/damage.h"
 #include "unit/train/trainer_case.h"

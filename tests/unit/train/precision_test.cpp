@@ -58,7 +58,7 @@ TEST(LossScaler, StateContinues) {
   LossScaler first(true), second(true);
   first.update(true);
   for (int i = 0; i < 1500; ++i) first.update(false);
-  second.load_state(first.state());
+  second.load_state({first.state(), "state.json"});
   for (int i = 0; i < 500; ++i) second.update(false);
   EXPECT_EQ(second.scale(), 65536);
 }

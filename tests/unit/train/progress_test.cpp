@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/config/load.h"
-#include "gen/io/run_dir.h"
+#include "gen/io/json_file.h"
 #include "support/support.h"
 #include "train/config_changes.h"
 
@@ -20,8 +20,8 @@ TEST(Progress, SurvivesJsonBitForBit) {
   p.best_validation = std::exp(1.0);
   p.best_step = 8, p.stale_validations = 2, p.elapsed_s = 0.1;
   const Json json = to_json(p);
-  EXPECT_EQ(to_json(progress_from_json(Json::parse(json.dump()))), json);
-  EXPECT_EQ(progress_from_json(Json::parse(json.dump())).loss_sum, 1.0 / 3);
+  EXPECT_EQ(to_json(progress_from_json({Json::parse(json.dump()), "state.json"})), json);
+  EXPECT_EQ(progress_from_json({Json::parse(json.dump()), "state.json"}).loss_sum, 1.0 / 3);
 }
 
 TEST(Progress, CountsValidationsWithoutImprovement) {
@@ -61,7 +61,7 @@ TEST(Progress, IsReadBackWithALossThatIsNoNumber) {
   p.last_loss = std::nan("");
   p.loss_sum = -HUGE_VAL;
   write_json(folder / "p.json", to_json(p));
-  const Progress again = progress_from_json(read_json(folder / "p.json"));
+  const Progress again = progress_from_json({read_json(folder / "p.json"), "p.json"});
   EXPECT_TRUE(std::isnan(again.last_loss));
   EXPECT_EQ(again.loss_sum, -HUGE_VAL);
 }

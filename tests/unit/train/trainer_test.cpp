@@ -6,6 +6,7 @@
 
 #include "gen/core/error.h"
 #include "gen/io/file.h"
+#include "gen/io/json_file.h"
 #include "train/sgd.h"
 #include "unit/train/trainer_case.h"
 
