@@ -19,6 +19,7 @@ cat <<EOF
 
 The picture:  $PWD/$run/samples/grid.png
 Try next:
+  cd $(printf %q "$PWD")
   $gen eval --run $run --limit 500              # its scores; why this bound is far off: src/models/diffusion/README.md
   $gen sample --run $run --seed 1 --count 16    # other samples
   $gen list                                     # everything there is
