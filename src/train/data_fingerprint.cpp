@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/core/error.h"
-#include "gen/core/rng.h"
 #include "gen/io/file.h"
 
 namespace gen {
@@ -15,8 +14,7 @@ constexpr int64_t kExamples = 16;
 
 std::string bytes_of(const Dataset& data, int64_t index) {
   try {
-    HostRng rng(static_cast<uint64_t>(index));
-    const Example example = data.get(index, rng);
+    const Example example = data.get(index, /*augmentation=*/nullptr);
     const at::Tensor x = example.x.contiguous();
     return fmt::format("{} {} {} {} ", index, x.sizes(), example.label, example.caption) +
            std::string(static_cast<const char*>(x.data_ptr()), x.nbytes());
