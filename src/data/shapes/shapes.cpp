@@ -43,13 +43,13 @@ struct Scene {
   double radius = 0, x = 0, y = 0, turn = 0;
 };
 
-Scene draw_scene(HostRng& rng) {
+Scene draw_scene(HostRng& rng, bool small) {
   const auto between = [&](double low, double high) { return low + (high - low) * rng.uniform(); };
   Scene scene;
   scene.kind = rng.below(kShapeNames.size());
   scene.colour = rng.below(kPalette.size());
   scene.place = rng.below(kPlaces.size());
-  scene.large = rng.below(2) == 1;
+  scene.large = rng.below(2) == 1 || !small;
   scene.radius = scene.large ? between(0.27, 0.32) : between(0.15, 0.18);
   // Against the side it is named after, but for a margin, and a little off the line.
   constexpr double kMargin = 0.03;
@@ -87,7 +87,7 @@ class Shapes final : public Dataset {
     GEN_CHECK(index >= 0 && index < size_, "example {} of {}", index, size_);
     HostRng rng(derive_seed(static_cast<uint64_t>(options_.seed), Stream::shapes,
                             static_cast<uint64_t>(index), static_cast<uint64_t>(split_)));
-    const Scene scene = draw_scene(rng);
+    const Scene scene = draw_scene(rng, options_.small);
     return {render(scene), static_cast<int64_t>(scene.kind), caption_of(scene, options_.channels == 3)};
   }
 

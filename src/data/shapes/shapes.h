@@ -12,6 +12,7 @@ struct ShapesOptions {
   int64_t num_examples = 10000;
   int64_t num_held_out = 1000;
   int64_t seed = 0;
+  bool small = true;
 
   void visit(OptionVisitor& v) {
     v.field("size", size, "height and width in pixels", {.min = 8, .max = 1024});
@@ -22,6 +23,7 @@ struct ShapesOptions {
             {.min = 1, .max = 1e9});
     v.field("num_held_out", num_held_out, "images in the validation split, and as many in the test split",
             {.min = 0, .max = 1e9});
+    v.field("small", small, "half of the shapes are small; false: all of them are large");
     v.field("seed", seed, "image i of a split is a function of this seed, the split and i", {.min = 0});
   }
 };

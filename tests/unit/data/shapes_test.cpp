@@ -34,6 +34,18 @@ TEST(Shapes, CaptionsTellWhatIsDrawn) {
   EXPECT_GT(captions.size(), 350U);  // of 6 shapes x 6 colours x 2 sizes x 5 places
 }
 
+TEST(Shapes, AreAllLargeWithoutSmallOnes) {
+  const Batch all = read_batch(*make_shapes({}, Split::train), 0, 50),
+              large = read_batch(*make_shapes({.small = false}, Split::train), 0, 50);
+  EXPECT_TRUE(torch::equal(all.label, large.label));
+  for (size_t i = 0; i < 50; ++i) {
+    EXPECT_TRUE(large.captions[i].starts_with("a large ")) << large.captions[i];
+    if (all.captions[i].starts_with("a large ")) {
+      EXPECT_TRUE(torch::equal(all.x[i], large.x[i]));
+    }
+  }
+}
+
 TEST(Shapes, AreTheSamePictureAtAnySizeAndGrey) {
   const auto small = make_shapes({.size = 16}, Split::train), large = make_shapes({.size = 64}, Split::train);
   const Batch a = read_batch(*small, 0, 50), b = read_batch(*large, 0, 50);
