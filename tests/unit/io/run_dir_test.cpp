@@ -160,7 +160,7 @@ TEST(RunDir, NoFileIsWrittenThroughALink) {
   EXPECT_THROW(run.set_status("done"), IoError);
   EXPECT_THROW(run.claim(run.metrics()), IoError);
   EXPECT_THROW(run.claim(run.samples() / "a.png"), IoError);
-  EXPECT_NE(open_refusal([&] { RunDir::open_for_training(folder / "r", RunMode::overwrite); }), "");
+  EXPECT_THROW(RunDir::open_for_training(folder / "r", RunMode::overwrite), IoError);
   EXPECT_EQ(read_text(folder / "elsewhere"), "mine");
 }
 
@@ -277,6 +277,7 @@ TEST(MadeList, NamesThatGenNeverMakesDoNotCount) {
 TEST(RunDir, InUseByAnotherProcessIsRefused) {
   const test::TempDir folder;
   auto run = std::make_unique<RunDir>(RunDir::open_for_training(folder / "r", RunMode::create));
+  run->claim(run->config());
   write_json(run->config(), Json::object());
   const auto resume = [&] { RunDir::open_for_training(folder / "r", RunMode::resume); };
   const auto says = open_refusal(resume);
