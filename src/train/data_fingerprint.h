@@ -1,14 +1,18 @@
-// What tells one data set from another of the same size, at the price of a few examples.
+// What tells one data set from another of the same kind and size, at the price of a few examples.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "gen/data/dataset.h"
 
 namespace gen {
 
-/// Hash of the spec, the size and some examples (the first, the last and 16 spread evenly): their
-/// values, labels and captions. An example that cannot be read counts as one that cannot.
-std::string data_fingerprint(const Dataset& data);
+/// A hash each of the first, the last and 16 examples spread evenly between them: values, label and caption; "" for one that
+/// cannot be read.
+std::vector<std::string> data_fingerprint(const Dataset& data);
+
+/// Whether they may be of the same data: an example that could not be read once (and was repaired) tells nothing.
+bool may_be_same(const std::vector<std::string>& a, const std::vector<std::string>& b);
 
 }  // namespace gen
