@@ -20,6 +20,16 @@ std::vector<at::Tensor> values(const TensorMap& tensors) {
   return list;
 }
 
+/// Gives the averaged weights running statistics of their own. An example that cannot be read must not cost the checkpoint.
+void fit_statistics(Session& session, const ExperimentOptions& experiment) {
+  try {
+    const EvaluationScope scope(session, experiment);
+  } catch (const ExampleError& error) {
+    log::warning("the averaged weights are saved with the running statistics of the raw ones: {}",
+                 error.what());
+  }
+}
+
 }  // namespace
 
 Checkpointer::Checkpointer(const RunDir& run, const ExperimentOptions& experiment, Session& session,
@@ -81,9 +91,7 @@ void Checkpointer::write(const Progress& progress) {
                     progress.step, saved_step_));
   std::vector<TensorFile> files{{"model", weights, metadata}, {"optimizer", session_.optimizer->state(), {}}};
   if (session_.ema) {
-    {
-      const EvaluationScope with_statistics(session_, experiment_);
-    }
+    fit_statistics(session_, experiment_);
     files.push_back({"ema", session_.ema->state(), metadata});
   }
   Json state{{"progress", to_json(progress)}, {"config_hash", config_hash_}};

@@ -16,6 +16,17 @@ std::vector<RunningStatistics*> layers_of(const torch::nn::Module& module) {
   return layers;
 }
 
+/// Gives the layers their own momentum back, also where a batch cannot be read.
+struct MomentumScope {
+  const std::vector<RunningStatistics*>& layers;
+  void set(double momentum) const {
+    for (auto* layer : layers) layer->set_momentum(momentum);
+  }
+  ~MomentumScope() {
+    for (auto* layer : layers) layer->set_momentum(std::nullopt);
+  }
+};
+
 }  // namespace
 
 void recompute_statistics(Session& session, const ExperimentOptions& experiment) {
@@ -28,13 +39,13 @@ void recompute_statistics(Session& session, const ExperimentOptions& experiment)
   seed_default_generators(derive_seed(seed, Stream::statistics, 0, 1));
   Rng rng(derive_seed(seed, Stream::statistics), session.device);
   const auto loader = open_loader(session, experiment, 0);
+  const MomentumScope scope{layers};
   const int64_t batches = std::min(kBatches, loader->batches_per_epoch());
   for (int64_t n = 0; n < batches; ++n) {
-    for (auto* layer : layers) layer->set_momentum(1 / static_cast<double>(n + 1));
+    scope.set(1 / static_cast<double>(n + 1));
     session.model->loss(loader->next().to(session.device),
                         {.step = 0, .total_steps = experiment.train.steps, .training = true, .rng = rng});
   }
-  for (auto* layer : layers) layer->set_momentum(std::nullopt);
 }
 
 }  // namespace gen
