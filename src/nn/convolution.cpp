@@ -1,6 +1,8 @@
 #include "nn/convolution.h"
 
 #include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -87,6 +89,15 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::
   const auto x_cast = cast(x), weight_cast = cast(weight), bias_cast = cast(bias);
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::DispatchKey::AutocastCPU);
   return Convolution::apply(x_cast, weight_cast, bias_cast, shape);
+}
+
+bool convolves_bfloat16() {
+  static const bool found = [] {
+    torch::jit::Stack stack;
+    c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "").callBoxed(stack);
+    return stack.front().toBool();
+  }();
+  return found;
 }
 
 }  // namespace gen::row_wise

@@ -19,4 +19,8 @@ struct ConvolutionShape {
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                        const ConvolutionShape& shape);
 
+/// Whether oneDNN has bfloat16 on this CPU (AVX-512 or better). Without it convolutions of bfloat16 are computed in float32
+/// and rounded.
+bool convolves_bfloat16();
+
 }  // namespace gen::row_wise

@@ -8,6 +8,7 @@
 #include "gen/core/check.h"
 #include "gen/nn/row_wise.h"
 #include "gen/ops/group_norm_silu.h"
+#include "nn/convolution.h"
 
 namespace gen {
 namespace {
@@ -92,17 +93,20 @@ at::Tensor Conv2d::forward(const at::Tensor& x, const at::Tensor& skip) const {
 at::Tensor Conv2d::convolve_packed(const at::Tensor& x, int64_t first_channel,
                                    const at::Tensor& with_bias) const {
   const auto part = [&] { return packed_weight_.slice(1, first_channel, first_channel + x.size(1)); };
+  const auto in = x.to(packed_weight_.scalar_type());
   if (!x.is_cpu() || !at::globalContext().userEnabledMkldnn())
-    return at::conv2d(x, part(), with_bias, options_.stride, options_.padding);
+    return at::conv2d(in, part(), with_bias, options_.stride, options_.padding).to(x.scalar_type());
   auto& reordered = reordered_weights_[first_channel];
   if (!reordered.defined()) reordered = reorder_weight(part().contiguous(), options_, x.sizes());
-  return convolution_pointwise(x, reordered, with_bias, options_);
+  return convolution_pointwise(in, reordered, with_bias, options_).to(x.scalar_type());
 }
 
 void Conv2d::pack(at::ScalarType dtype) {
   unpack();
-  packed_weight_ = weight.detach().to(dtype);
-  packed_bias_ = bias.detach().to(dtype);
+  // Without instructions for it the values of bfloat16 are kept as float32.
+  const bool widened = dtype == at::kBFloat16 && weight.is_cpu() && !row_wise::convolves_bfloat16();
+  packed_weight_ = weight.detach().to(dtype).to(widened ? at::kFloat : dtype);
+  packed_bias_ = bias.detach().to(dtype).to(widened ? at::kFloat : dtype);
 }
 
 void Conv2d::unpack() {

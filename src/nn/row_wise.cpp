@@ -56,6 +56,10 @@ at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
     return convolution(x, weight, bias, {.stride = stride, .padding = padding});
   }
   if (in_autocast()) return at::conv2d(x, weight, bias, stride, padding);
+  if (x.scalar_type() == at::kBFloat16 && !convolves_bfloat16()) {
+    const auto wide = [](const at::Tensor& t) { return t.defined() ? t.to(at::kFloat) : t; };
+    return conv2d(wide(x), wide(weight), wide(bias), stride, padding).to(at::kBFloat16);
+  }
   // at::conv2d leaves oneDNN for a single small image.
   return at::mkldnn_convolution(x, weight, bias, {padding, padding}, {stride, stride}, {1, 1}, /*groups=*/1);
 }
