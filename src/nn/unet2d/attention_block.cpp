@@ -1,6 +1,6 @@
 #include "nn/unet2d/attention_block.h"
 
-#include "gen/core/error.h"
+#include "gen/config/option_error.h"
 #include "gen/ops/attention.h"
 
 namespace gen {
@@ -8,9 +8,11 @@ namespace gen {
 AttentionBlock::AttentionBlock(const AttentionBlockOptions& o)
     : options_(o), heads_(o.channels / o.head_dim) {
   if (heads_ < 1)
-    throw ConfigError(fmt::format(
-        "attention over {} channels cannot have heads of {}: expected attention_head_dim in [1, {}]",
-        o.channels, o.head_dim, o.channels));
+    throw OptionError(
+        "/attention_head_dim",
+        fmt::format("expected at most {}, the channels of the narrowest attention, or null for one head, "
+                    "got {}",
+                    o.channels, o.head_dim));
   const int64_t inner = heads_ * o.head_dim;
   if (o.groups > 0)
     group_norm_ = register_module("group_norm", std::make_shared<GroupNorm>(o.groups, o.channels, o.eps));
