@@ -38,10 +38,11 @@ TEST(DataSpec, OfARunThatKnewNoPaddingHasNone) {
 }
 
 TEST(Batch, MovesItsTensorsAndKeepsTheRest) {
-  const Batch batch{at::zeros({2, 1}), at::ones({2}, at::kLong), {"a", "b"}, {4, 5}, {}};
+  const Batch batch{at::zeros({2, 1}), at::ones({2}, at::kLong), {"a", "b"}, {4, 5}, Split::test, {}};
   const Batch moved = batch.to(at::kCPU);
   EXPECT_EQ(moved.captions, batch.captions);
   EXPECT_EQ(moved.indices, batch.indices);
+  EXPECT_EQ(moved.split, Split::test);
   EXPECT_EQ(moved.size(), 2);
   EXPECT_EQ(Batch{}.to(at::kCPU).size(), 0);
 }
