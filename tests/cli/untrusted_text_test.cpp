@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gen/io/image.h"
 #include "gen_command.h"
 #include "support/data_files.h"
 
