@@ -6,7 +6,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/progress_line.h"
 #include "cli/results.h"
+#include "cli/run_argument.h"
 #include "cli/run_data.h"
 #include "cli/score.h"
 #include "cli/table.h"
@@ -193,7 +195,7 @@ Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& sc
 
 ExitCode run(const Flags& flags) {
   need(flags.run, "eval", "--run", "gen eval --run runs/vae-shapes");
-  const RunDir folder = RunDir::open_existing(flags.run);
+  const RunDir folder = open_run(flags.run, "gen eval --run");
   LoadedRun loaded =
       load_run(folder.path(), flags.device.value_or(""), {flags.raw, flags.checkpoint}, sets_of(flags));
   loaded.model->prepare_inference(at::kFloat);

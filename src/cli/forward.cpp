@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/results.h"
+#include "cli/run_argument.h"
 #include "cli/verb.h"
 #include "gen/core/device.h"
 #include "gen/core/error.h"
@@ -51,14 +52,15 @@ TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
 }
 
 TensorMap run_run(const Flags& flags, const TensorMap& inputs) {
-  const LoadedRun loaded = load_run(flags.model, flags.device.value_or(""), {flags.raw, flags.checkpoint});
+  const LoadedRun loaded = load_run(open_run(flags.model, "gen forward").path(), flags.device.value_or(""),
+                                    {flags.raw, flags.checkpoint});
   loaded.model->prepare_inference(at::kFloat);
   return loaded.model->forward_named(to_device(inputs, loaded.device));
 }
 
 // A run has run.json beside its config.json; a folder of another library has weights there.
-bool is_run(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / "run.json") || !std::filesystem::exists(folder / "config.json");
+bool is_network(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "config.json") && !std::filesystem::exists(folder / "run.json");
 }
 
 // What tells an output of this verb from any other file.
@@ -131,7 +133,7 @@ ExitCode run(const Flags& flags) {
   check_out(flags);
   const c10::InferenceMode inference;
   const TensorMap inputs = read_safetensors(flags.in);
-  TensorMap outputs = is_run(flags.model) ? run_run(flags, inputs) : run_network(flags, inputs);
+  TensorMap outputs = is_network(flags.model) ? run_network(flags, inputs) : run_run(flags, inputs);
   outputs = to_device(std::move(outputs), at::kCPU);
   write_safetensors(flags.out, outputs, kMade);
   const Json rows = finite_json(compare(outputs, inputs));

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "cli/run_argument.h"
 #include "cli/table.h"
 #include "gen/config/document.h"
 #include "gen/config/json_text.h"
@@ -179,6 +180,11 @@ Json inspect_folder(const fs::path& folder) {
       if (file.extension() == ".safetensors") findings["files"].push_back(inspect_safetensors(file));
     return findings;
   }
+  if (fs::exists(folder / "model_index.json"))
+    return {{"kind", "pipeline folder"},
+            {"path", folder.string()},
+            {"parts", read_json(folder / "model_index.json")}};
+  open_run(folder, "gen inspect");  // tells what else it is
   throw ConfigError(
       fmt::format("{}: neither a run, a checkpoint nor a folder with config.json", folder.string()));
 }

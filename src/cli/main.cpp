@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   gen::signals::install();
   gen::keep_freed_memory();
   gen::use_threads();
+  gen::refuse_tensors_beyond_free_memory();
   ExitCode code = ExitCode::failure;
   try {
     code = gen::cli::run(argc, argv);

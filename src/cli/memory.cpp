@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "gen/train/optimizer.h"
-
 namespace gen::cli {
 namespace {
 
@@ -47,16 +45,9 @@ int64_t peak_of_a_step(Model& model, const DataSpec& data, int64_t count, int64_
   return counter->peak();
 }
 
-template <class Tensors>
-int64_t bytes_of(const Tensors& tensors) {
-  int64_t bytes = 0;
-  for (const auto& tensor : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
-  return bytes;
-}
-
 }  // namespace
 
-MemoryEstimate estimate_memory(Model& model, const DataSpec& data, const TrainOptions& train) {
+ActivationMemory measure_activations(Model& model, const DataSpec& data, const TrainOptions& train) {
   auto& module = model.module();
   module.train();
   Rng rng(/*seed=*/0);
@@ -65,19 +56,10 @@ MemoryEstimate estimate_memory(Model& model, const DataSpec& data, const TrainOp
   const int64_t two = peak_of_a_step(model, data, 2, train.steps);
   const int64_t four = peak_of_a_step(model, data, 4, train.steps);
 
-  MemoryEstimate estimate;
-  estimate.weights_bytes = bytes_of(module.parameters()) + bytes_of(module.buffers());
-  for (const auto& parameter : module.parameters())
-    if (parameter.requires_grad()) estimate.gradients_bytes += static_cast<int64_t>(parameter.nbytes());
-  const auto optimizer = optimizers().make(train.optimizer, parameter_groups(module));
-  optimizer->step(0);
-  for (const auto& [name, tensor] : optimizer->state())
-    estimate.optimizer_bytes += static_cast<int64_t>(tensor.nbytes());
-  if (train.ema.enabled()) estimate.ema_bytes = estimate.gradients_bytes;
-  estimate.activation_bytes_per_example = std::max<int64_t>(0, (four - two) / 2);
-  estimate.activation_bytes =
-      std::max<int64_t>(0, two + (train.batch_size - 2) * estimate.activation_bytes_per_example);
-  return estimate;
+  ActivationMemory activations;
+  activations.bytes_per_example = std::max<int64_t>(0, (four - two) / 2);
+  activations.bytes = std::max<int64_t>(0, two + (train.batch_size - 2) * activations.bytes_per_example);
+  return activations;
 }
 
 }  // namespace gen::cli

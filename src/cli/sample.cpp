@@ -9,16 +9,18 @@
 
 #include "cli/progress_line.h"
 #include "cli/results.h"
+#include "cli/run_argument.h"
 #include "cli/sample_data.h"
 #include "cli/sample_folder.h"
+#include "cli/sample_room.h"
 #include "cli/sample_writer.h"
 #include "cli/verb.h"
 #include "gen/config/json_fields.h"
 #include "gen/config/load.h"
-#include "gen/core/nearest.h"
 #include "gen/core/signals.h"
 #include "gen/core/text.h"
 #include "gen/core/units.h"
+#include "gen/data/class_name.h"
 #include "gen/diffusion/sampler.h"
 #include "gen/io/json_file.h"
 #include "gen/io/run_dir.h"
@@ -52,20 +54,6 @@ std::vector<std::string> sets_of(const Flags& flags) {
   if (flags.count) sets.push_back(fmt::format("sample.count={}", *flags.count));
   if (flags.batch_size) sets.push_back(fmt::format("sample.batch_size={}", *flags.batch_size));
   return sets;
-}
-
-int64_t class_of(const std::string& label, const DataSpec& data) {
-  const auto named = std::find(data.class_names.begin(), data.class_names.end(), label);
-  if (named != data.class_names.end()) return named - data.class_names.begin();
-  const bool digits =
-      !label.empty() && label.size() < 10 && std::all_of(label.begin(), label.end(), ::isdigit);
-  if (digits && std::stoll(label) < data.num_classes) return std::stoll(label);
-  if (data.num_classes == 0)
-    throw ConfigError("gen sample: --label given, but the data of this run have no labels");
-  throw ConfigError(fmt::format("gen sample: --label expected a class in [0, {}]{}{}, got \"{}\"{}",
-                                data.num_classes - 1, data.class_names.empty() ? "" : " or one of ",
-                                printable_line(fmt::format("{}", fmt::join(data.class_names, ", "))), label,
-                                did_you_mean(label, data.class_names)));
 }
 
 // The labels given are repeated over the samples, so that a label too depends on the index alone.
@@ -186,16 +174,19 @@ ExitCode run(const Flags& flags) {
   need(flags.run, "sample", "--run", "gen sample --run runs/vae-shapes");
   check_mode(flags);
   const auto begin = std::chrono::steady_clock::now();
-  const RunDir folder = RunDir::open_existing(flags.run);
+  const RunDir folder = open_run(flags.run, "gen sample --run");
   LoadedRun loaded =
       load_run(folder.path(), flags.device.value_or(""), {flags.raw, flags.checkpoint}, sets_of(flags));
   std::vector<int64_t> labels;
-  for (const auto& label : flags.labels) labels.push_back(class_of(label, loaded.data));
+  for (const auto& label : flags.labels)
+    labels.push_back(class_named(label, loaded.data, "gen sample: --label"));
   const bool from_prior = flags.mode == "prior";
   if (from_prior) check_sampling(*loaded.model, loaded.experiment.sample);
   loaded.model->prepare_inference(from_prior ? sampling_dtype(loaded.experiment.sample) : at::kFloat);
   const auto seed = static_cast<uint64_t>(flags.seed.value_or(loaded.experiment.seed));
   const std::filesystem::path out = flags.out.empty() ? folder.samples() : std::filesystem::path(flags.out);
+
+  require_room_for_samples(loaded, flags.format, out);
 
   Json document = provenance(loaded, folder, flags.mode, seed);
   signals::ask_first();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/results.h"
+#include "cli/run_argument.h"
 #include "cli/verb.h"
 #include "gen/core/log.h"
 #include "gen/core/quote.h"
@@ -30,6 +31,8 @@ struct Flags : SharedFlags {
   bool resume = false, overwrite = false, dry_run = false;
 };
 
+constexpr const char* kResume = "gen train --resume --run-dir";
+
 std::filesystem::path config_of(const Flags& flags) {
   if (flags.resume && !flags.run_dir.empty()) restore_lost_config(flags.run_dir);
   const bool has_own = std::filesystem::exists(std::filesystem::path(flags.init_from) / "run.json");
@@ -39,7 +42,7 @@ std::filesystem::path config_of(const Flags& flags) {
     need(flags.config, "train", "--config", "gen train --config configs/vae/shapes.json");
     return flags.config;
   }
-  return RunDir::open_existing(flags.run_dir).config();
+  return open_run(flags.run_dir, kResume).config();
 }
 
 // The newest picture that training left.
@@ -116,6 +119,7 @@ ExitCode run(const Flags& flags) {
   if (flags.dry_run) return try_out(experiment, flags);
   const auto folder = flags.run_dir.empty() ? std::filesystem::path("runs") / experiment.name
                                             : std::filesystem::path(flags.run_dir);
+  if (flags.resume) open_run(folder, kResume);  // never into a folder of another program
   const auto mode = flags.resume ? RunMode::resume : flags.overwrite ? RunMode::overwrite : RunMode::create;
   // What cannot begin must not cost the run that is there.
   check_source_stays(flags, folder);

@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 
+#include "cli/habits.h"
 #include "cli/results.h"
+#include "gen/core/home.h"
 #include "gen/core/log.h"
 #include "gen/core/nearest.h"
 #include "gen/core/text.h"
@@ -53,37 +57,60 @@ std::vector<std::string> verb_names(const CLI::App& app) {
   return names;
 }
 
-std::string unknown_argument(const CLI::App& app, const std::string& argument) {
-  const std::string name = app.get_parent() == nullptr ? "gen" : "gen " + app.get_name();
-  if (argument.starts_with("-")) {
-    const std::string flag = printable_line(argument.substr(0, argument.find('=')));
-    return fmt::format("{}: unknown flag {}{}; see {} --help", name, flag,
-                       did_you_mean(flag, flag_names(app)), name);
-  }
-  if (app.get_parent() == nullptr) {
-    const auto verbs = verb_names(app);
-    return fmt::format("gen: unknown verb \"{}\"{}; there are: {}", printable_line(argument),
-                       did_you_mean(argument, verbs), fmt::join(verbs, ", "));
-  }
-  return fmt::format("{}: did not expect \"{}\"; see {} --help", name, printable_line(argument), name);
+std::string unknown_argument(const CLI::App& verb, const std::vector<std::string>& words, size_t i) {
+  const std::string name = "gen " + verb.get_name(), meant = meant_instead(verb, words, i);
+  const std::string use = meant.empty() ? "" : fmt::format(" (use {})", meant);
+  if (!words[i].starts_with("-"))
+    return fmt::format("{}: did not expect \"{}\"{}; see {} --help", name, printable_line(words[i]), use, name);
+  const std::string flag = printable_line(words[i].substr(0, words[i].find('=')));
+  return fmt::format("{}: unknown flag {}{}; see {} --help", name, flag,
+                     use.empty() ? did_you_mean(flag, flag_names(verb)) : use, name);
+}
+
+// A word before the verb, or in its place.
+std::string unknown_at_the_root(const CLI::App& app, const std::string& word) {
+  const auto verbs = verb_names(app);
+  const auto chosen = app.get_subcommands();
+  if (!word.starts_with("-"))
+    return fmt::format("gen: unknown verb \"{}\"{}; there are: {}", printable_line(word), did_you_mean(word, verbs),
+                       fmt::join(verbs, ", "));
+  const std::string flag = printable_line(word.substr(0, word.find('=')));
+  if (!chosen.empty())
+    return fmt::format("gen: unknown flag {} before the verb: flags come after it, as in gen {} {}", flag,
+                       chosen.front()->get_name(), printable_line(word));
+  return fmt::format("gen: unknown flag {}{}; a verb comes first: {}", flag,
+                     did_you_mean(flag, flag_names(app)), fmt::join(verbs, ", "));
+}
+
+// "--count is given twice" and the like, of an error about the number of values.
+std::string wrong_number_of_values(const CLI::App& verb, const std::string& flag) {
+  const auto* option = verb.get_option_no_throw(flag);
+  const std::vector<std::string> given = option == nullptr ? std::vector<std::string>() : option->results();
+  if (given.size() < 2) return flag + ": expected a value";
+  const auto same = [&](const std::string& value) { return value == given.front(); };
+  if (std::all_of(given.begin(), given.end(), same))
+    return fmt::format("{} is given {} times; give it once", flag, given.size());
+  return fmt::format("{} takes one value, and is given {}; keep one of them", flag,
+                     printable_line(fmt::format("{}", fmt::join(given, " and "))));
 }
 
 // CLI11's own texts name neither the verb nor the nearest flag.
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+  if (const auto words = app.remaining(); !words.empty()) return unknown_at_the_root(app, words.front());
   const auto chosen = app.get_subcommands();
   const CLI::App& at = chosen.empty() ? app : *chosen.front();
-  const auto unknown = at.remaining();
-  if (!unknown.empty()) {
+  const auto words = at.remaining();
+  if (!words.empty()) {
     std::string lines;
-    for (const auto& argument : unknown)
-      if (argument.starts_with("-") || &argument == &unknown.front())
-        lines += (lines.empty() ? "" : "\n") + unknown_argument(at, argument);
+    for (size_t i = 0; i < words.size(); ++i)  // the word after an unknown flag is probably its value
+      if (words[i].starts_with("-") || i == 0 || !words[i - 1].starts_with("-"))
+        lines += (lines.empty() ? "" : "\n") + unknown_argument(at, words, i);
     return lines;
   }
   if (chosen.empty()) return fmt::format("gen: expected a verb: {}", fmt::join(verb_names(app), ", "));
   std::string text = printable_line(error.what());
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
-    text = text.substr(0, text.find(':')) + ": expected a value";
+    text = wrong_number_of_values(at, text.substr(0, text.find(':')));
   return fmt::format("gen {}: {}; see gen {} --help", at.get_name(), text, at.get_name());
 }
 
@@ -156,6 +183,19 @@ void add_run_flags(CLI::App& verb, SharedFlags& flags) {
   add_json_flag(verb, flags);
 }
 
+namespace {
+
+// " (write 1000)" of "1e3".
+std::string in_digits(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  const bool whole = !text.empty() && *end == '\0' && value == std::floor(value) && std::abs(value) < 1e15;
+  return whole && text.find_first_of("eE._") != std::string::npos ? fmt::format(" (write {:.0f})", value)
+                                                                  : "";
+}
+
+}  // namespace
+
 CLI::Validator whole_number(int64_t at_least) {
   return CLI::Validator(
       [at_least](const std::string& text) {
@@ -163,7 +203,7 @@ CLI::Validator whole_number(int64_t at_least) {
         const char* end = text.data() + text.size();
         const auto [stopped, error] = std::from_chars(text.data(), end, value);
         if (error == std::errc() && stopped == end && value >= at_least) return std::string();
-        return fmt::format("expected a whole number >= {}, got \"{}\"", at_least, text);
+        return fmt::format("expected a whole number >= {}, got \"{}\"{}", at_least, text, in_digits(text));
       },
       "");
 }
@@ -189,9 +229,38 @@ void need(const std::string& value, const char* verb, const char* flag, const ch
   if (value.empty()) throw ConfigError(fmt::format("gen {}: {} is missing, e.g. {}", verb, flag, example));
 }
 
+namespace {
+
+// A shell leaves the "~" of --run=~/a alone. Flags and arguments that take a path say FILE, FOLDER, MODEL or PATH.
+void expand_home_in_paths(CLI::App& app) {
+  const auto is_path = [](const CLI::Option& option) {
+    const std::string what = option.get_positional() ? option.get_name(true) : option.get_option_text();
+    return what == "FILE" || what == "FOLDER" || what == "MODEL" || what == "PATH";
+  };
+  const CLI::Validator expand(
+      [](std::string& path) {
+        path = expand_home(path);
+        return std::string();
+      },
+      "");
+  for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; }))
+    for (CLI::Option* option : verb->get_options())
+      if (is_path(*option)) option->transform(expand);
+}
+
+}  // namespace
+
 bool parse_command_line(CLI::App& app, int argc, char** argv) {
+  expand_home_in_paths(app);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.front() == "help") {  // gen help VERB, as git and cargo have it
+    words.erase(words.begin());
+    words.resize(std::min<size_t>(words.size(), 1));
+    words.emplace_back("--help");
+  }
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
     for (const auto* verb : app.get_subcommands()) check_one_line(*verb);
     return true;
   } catch (const CLI::CallForHelp&) {

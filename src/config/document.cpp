@@ -10,9 +10,12 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "config/byte_text.h"
+#include "config/encoding.h"
 #include "config/field_text.h"
 #include "gen/config/json_text.h"
 #include "gen/core/error.h"
+#include "gen/core/home.h"
 #include "gen/core/os_error.h"
 #include "gen/core/text.h"
 
@@ -35,6 +38,7 @@ struct Document::State {
   Json root = Json::object();
   std::string name;
   std::map<std::string, std::string> origins;  // pointer -> file, where it differs from its parent's
+  std::map<std::string, std::string> typed;    // pointer -> what --set was given, letter by letter
 };
 
 Document::Document() : state_(std::make_unique<State>()) {}
@@ -75,6 +79,7 @@ bool read_text(const std::filesystem::path& path, size_t max_bytes, std::string&
       return refuse(
           fmt::format("expected a config of at most {} bytes, with what it extends", kLargestConfigBytes));
   }
+  if (const auto mistake = encoding_mistake(text); !mistake.empty()) return refuse(mistake);
   return true;
 }
 
@@ -139,6 +144,12 @@ void merge_over(Json& base, const Json& over, const std::string& pointer, const 
   }
 }
 
+// Where the paths of a config begin: at its folder, or at the working directory where it comes from a pipe.
+std::filesystem::path folder_of(const std::filesystem::path& config) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(config, error) ? config.parent_path() : std::filesystem::path();
+}
+
 // Reads a config over what it extends. Files may extend each other in 2^n ways: what all of it may cost is bounded.
 class ConfigReader {
  public:
@@ -178,7 +189,7 @@ class ConfigReader {
     if (!parent.is_string())
       return refuse(path.string() + ": /extends",
                     fmt::format("expected a path or a list of paths, got {}", field_text::shown(parent)));
-    const auto parent_path = path.parent_path() / parent.get<std::string>();
+    const auto parent_path = folder_of(path) / expand_home(from_json_string(parent.get<std::string>()));
     if (std::error_code error; !std::filesystem::exists(parent_path, error))
       return refuse(path.string() + ": /extends",
                     fmt::format("expected an existing file, got {} (no such file {})",
@@ -206,7 +217,7 @@ class ConfigReader {
 Document Document::read(const std::filesystem::path& path, Issues& issues) {
   Document document;
   document.state_->name = path.string();
-  if (!ConfigReader(issues).read(path, document.state_->root, document.state_->origins))
+  if (!ConfigReader(issues).read(path == "-" ? "/dev/stdin" : path, document.state_->root, document.state_->origins))
     document.state_->root = Json::object();  // half a config would only add mistakes that are none
   return document;
 }
@@ -238,7 +249,7 @@ void Document::set(const std::string& assignment, Issues& issues) {
       path.find("..") != std::string::npos)
     return issues.add(where, "expected KEY=VALUE with a dotted key, e.g. train.steps=1000");
   const std::string text = assignment.substr(equals + 1);
-  Json value = text;
+  Json value = to_json_string(text);
   if (Json::accept(text) && !parse_json(text, where, value, issues)) return;
   Json* at = &state_->root;
   std::string pointer;
@@ -260,7 +271,14 @@ void Document::set(const std::string& assignment, Issues& issues) {
     }
   }
   *at = std::move(value);
+  std::erase_if(state_->typed, [&](const auto& each) { return each.first.starts_with(pointer + "/"); });
+  state_->typed[pointer] = text;
   claim(state_->origins, pointer, "--set " + path);
+}
+
+const std::string* Document::typed(const std::string& pointer) const {
+  const auto found = state_->typed.find(pointer);
+  return found == state_->typed.end() ? nullptr : &found->second;
 }
 
 std::string Document::where(const std::string& pointer) const {

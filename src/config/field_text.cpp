@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "config/byte_text.h"
 
 #include "gen/core/text.h"
 
@@ -70,6 +73,14 @@ std::string size_text(const Limits& limits) {
   return {};
 }
 
+template <class T>
+Json json_of(const T& value) {
+  if constexpr (std::is_same_v<T, std::string>)
+    return to_json_string(value);
+  else
+    return value;
+}
+
 }  // namespace
 
 std::string type_name(const Slot& slot) {
@@ -124,10 +135,15 @@ std::string shown(const Json& value) {
 Json value(const Slot& slot) {
   return std::visit(
       []<class T>(T* held) -> Json {
-        if constexpr (Parts<T>::kOptional) {
-          return held->has_value() ? Json(**held) : Json(nullptr);
+        using P = Parts<T>;
+        if constexpr (P::kOptional) {
+          return held->has_value() ? json_of(**held) : Json(nullptr);
+        } else if constexpr (P::kList) {
+          Json list = Json::array();
+          for (const auto& element : *held) list.push_back(json_of(element));
+          return list;
         } else {
-          return Json(*held);
+          return json_of(*held);
         }
       },
       slot);

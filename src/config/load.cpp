@@ -7,8 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "config/byte_text.h"
 #include "config/field_text.h"
 #include "gen/config/load.h"
+#include "gen/core/home.h"
+#include "gen/core/log.h"
 #include "gen/core/nearest.h"
 
 namespace gen {
@@ -96,11 +99,15 @@ class Loader final : public OptionVisitor {
     if (frame.object == nullptr || !frame.object->is_object()) return;
     for (const auto& [key, value] : frame.object->items()) {
       if (std::find(frame.known.begin(), frame.known.end(), key) != frame.known.end()) continue;
-      if (policy_.ignore_bookkeeping && key.starts_with("_")) continue;
+      if (policy_.of_another_program && key.starts_with("_")) continue;
       std::string hint = did_you_mean(key, frame.known);
-      if (hint.empty() && !frame.known.empty())
+      if (hint.empty() && !frame.known.empty() && !policy_.of_another_program)
         hint = fmt::format(" (there are: {})", fmt::join(frame.known, ", "));
-      issue(frame.pointer + "/" + json_pointer_key(key), "unknown key" + hint);
+      const std::string at = frame.pointer + "/" + json_pointer_key(key);
+      if (policy_.of_another_program)
+        log::warning("{}: unknown key, not used{}", document_.where(at), hint);
+      else
+        issue(at, "unknown key" + hint);
     }
   }
 
@@ -211,22 +218,27 @@ class Loader final : public OptionVisitor {
   void assign(const std::string& pointer, const Json& given, std::string& value, const Slot& slot,
               const Limits& limits) {
     const std::string expected = field_text::expected(slot, limits);
-    if (!given.is_string()) {
-      // As in --set name=2024.
-      const bool bare = limits.choices.empty() && (given.is_number() || given.is_boolean());
+    const bool bare = given.is_number() || given.is_boolean();
+    const std::string* typed = bare ? document_.typed(pointer) : nullptr;  // --set name=2024
+    if (!given.is_string() && typed == nullptr)
       return wrong(pointer, expected, given,
-                   bare ? fmt::format(" (write \"{}\", with its quotes)", given.dump()) : "");
-    }
-    auto text = given.get<std::string>();
+                   bare && limits.choices.empty()
+                       ? fmt::format(" (write \"{}\", with its quotes)", given.dump())
+                       : "");
+    auto text = typed != nullptr ? *typed : from_json_string(given.get<std::string>());
     // Names and paths stand in messages, logs and suggested commands.
     if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
       return wrong(pointer, "text without control characters", given);
+    if (limits.existing_path) text = expand_home(text);
     if (!limits.choices.empty() &&
         std::find(limits.choices.begin(), limits.choices.end(), text) == limits.choices.end())
       return wrong(pointer, expected, given, did_you_mean(text, limits.choices));
     std::error_code error;
     if (limits.existing_path && policy_.check_paths && !text.empty() && !std::filesystem::exists(text, error))
-      return wrong(pointer, "an existing file or folder", given, " (no such file or folder)");
+      return wrong(pointer, "an existing file or folder", given,
+                   text.starts_with("$")
+                       ? " (environment variables are not looked up in a config; write the path)"
+                       : " (no such file or folder)");
     value = std::move(text);
   }
   template <class T>

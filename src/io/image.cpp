@@ -7,6 +7,7 @@
 
 #include "gen/core/check.h"
 #include "gen/core/finite.h"
+#include "gen/io/content.h"
 #include "gen/io/file.h"
 #include "io/codecs.h"
 
@@ -15,16 +16,6 @@ namespace {
 
 constexpr uint64_t kLargestImageFile = uint64_t{1} << 30;
 constexpr int kGridGrey = 128;  // between the tiles: seen beside black pictures and beside white ones
-
-// What else people put beside their pictures.
-std::string guessed_format(std::string_view bytes) {
-  if (bytes.starts_with("GIF8")) return "a GIF";
-  if (bytes.starts_with("BM")) return "a BMP";
-  if (bytes.size() >= 12 && bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP") return "a WebP";
-  if (bytes.starts_with(std::string_view("II*\0", 4)) || bytes.starts_with(std::string_view("MM\0*", 4)))
-    return "a TIFF";
-  return bytes.empty() ? "an empty file" : "neither";
-}
 
 at::Tensor to_bytes(const at::Tensor& x) {
   const auto values = x.detach().to(at::kCPU).to(at::kFloat);
@@ -44,7 +35,7 @@ Image decode_image(const std::string& bytes, const std::string& name, int64_t ma
     decoded = codecs::decode_jpeg(bytes, name, max_pixels);
   } else {
     throw DataError(
-        fmt::format("{}: expected a PNG or a JPEG, got {} (convert it)", name, guessed_format(bytes)));
+        fmt::format("{}: expected a PNG or a JPEG, got {}", name, content_name(bytes, "neither")));
   }
   return codecs::oriented(std::move(decoded.image), decoded.orientation);
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,7 @@
 
 #include "gen/config/json.h"
 #include "gen/core/check.h"
+#include "gen/io/content.h"
 #include "gen/io/file.h"
 #include "io/dtypes.h"
 #include "io/posix.h"
@@ -19,6 +21,13 @@ namespace {
 
 constexpr uint64_t kLargestHeader = 100'000'000;  // the reference library's own limit
 
+// What the file is instead, where its first bytes say so.
+std::string content_at_start(int file) {
+  std::array<char, 64> start{};
+  const ssize_t got = ::pread(file, start.data(), start.size(), 0);
+  return got <= 0 ? std::string() : content_name({start.data(), static_cast<size_t>(got)}, "");
+}
+
 SafetensorsHeader read_header(int file, uint64_t size, const std::filesystem::path& path) {
   const auto fail = [&](const std::string& what) {
     throw DataError(fmt::format("{}: not a safetensors file that can be read: {}", path.string(), what));
@@ -28,6 +37,8 @@ SafetensorsHeader read_header(int file, uint64_t size, const std::filesystem::pa
   posix::read_exactly(file, path, prefix.data(), prefix.size());
   uint64_t length = 0;
   for (size_t i = 0; i < prefix.size(); ++i) length |= uint64_t{prefix[i]} << (8 * i);
+  if (length > size - prefix.size())
+    if (const auto other = content_at_start(file); !other.empty()) fail("it is " + other);
   if (length > kLargestHeader)
     fail(fmt::format("a header of {} bytes is beyond the limit of {}", length, kLargestHeader));
   if (length > size - prefix.size())

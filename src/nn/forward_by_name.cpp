@@ -1,6 +1,7 @@
 #include <fmt/ranges.h>
 
 #include "gen/core/error.h"
+#include "gen/nn/named_inputs.h"
 #include "gen/nn/network.h"
 
 namespace gen {
@@ -25,14 +26,22 @@ TensorMap forward_by_name(DenoisingNetwork& network, const TensorMap& inputs) {
     return found == inputs.end() ? at::Tensor() : found->second;
   };
   const at::Tensor sample = find("sample");
-  at::Tensor timestep = find("timestep");
+  const at::Tensor timestep = find("timestep");
   if (!sample.defined() || !timestep.defined())
     throw ConfigError(
         fmt::format("inputs: expected the tensors sample, timestep and, where the network is conditioned on "
                     "them, class_labels, got {}",
                     names_of(inputs)));
-  if (timestep.dim() == 0 && sample.dim() > 0) timestep = timestep.expand({sample.size(0)});
-  return {{"out", network.forward(sample, timestep, find("class_labels"))}};
+  const auto dtype = network.parameters().front().scalar_type();
+  const auto x = examples_input("sample", sample, network.input_shape(), dtype);
+  const int64_t count = x.size(0);  // B
+  const auto t = numbers_input("timestep", timestep, count);
+  at::Tensor labels = find("class_labels");
+  if (labels.defined() && network.num_classes() > 0)
+    labels = classes_input("class_labels", labels, count, network.num_classes());
+  else if (labels.defined() && labels.dim() == 0)
+    labels = labels.expand({count});
+  return {{"out", network.forward(x, t, labels)}};
 }
 
 }  // namespace gen

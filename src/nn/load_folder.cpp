@@ -1,12 +1,12 @@
+#include <fmt/format.h>
+
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "gen/config/load.h"
 #include "gen/core/error.h"
-#include "gen/core/text.h"
-#include "gen/io/json_file.h"
-#include "gen/io/safetensors.h"
 #include "gen/nn/network.h"
+#include "nn/folder_weights.h"
 #include "nn/mlp.h"
 #include "nn/unet2d/unet2d.h"
 
@@ -14,43 +14,6 @@ namespace gen {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
-
-/// Tensors of the shards that an index names. Every tensor must be in the shard that the index says.
-TensorMap read_shards(const fs::path& index_path) {
-  const Json index = read_json(index_path);
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
-    throw DataError(fmt::format("{}: expected an object with \"weight_map\"", index_path.string()));
-  std::map<std::string, std::set<std::string>> names_by_shard;
-  for (const auto& [name, shard] : index["weight_map"].items()) {
-    const auto file = shard.is_string() ? shard.get<std::string>() : std::string();
-    if (file.empty() || fs::path(file).has_parent_path() || printable_line(file) != file)
-      throw DataError(fmt::format("{}: /weight_map/{}: expected the name of a file beside it, got {}",
-                                  index_path.string(), printable_line(name), shard.dump()));
-    names_by_shard[file].insert(name);
-  }
-  TensorMap tensors;
-  for (const auto& [shard, names] : names_by_shard) {
-    TensorMap part = read_safetensors(index_path.parent_path() / shard);
-    for (const auto& name : names)
-      if (!part.contains(name))
-        throw DataError(fmt::format("{}: tensor {} is missing, which {} says is there", shard,
-                                    printable_line(name), index_path.string()));
-    tensors.merge(part);
-  }
-  return tensors;
-}
-
-TensorMap read_weights(const fs::path& folder, std::string& source) {
-  const auto single = folder / kWeights;
-  const auto index = folder / (std::string(kWeights) + ".index.json");
-  source = single.string();
-  if (fs::exists(single)) return read_safetensors(single);
-  source = index.string();
-  if (fs::exists(index)) return read_shards(index);
-  throw DataError(fmt::format("{}: expected {} or its shards with {}.index.json, found neither",
-                              folder.string(), kWeights, kWeights));
-}
 
 /// The names that diffusers gave the attention's projections before its version 0.17.
 TensorMap with_current_names(TensorMap tensors) {
@@ -71,13 +34,50 @@ TensorMap with_current_names(TensorMap tensors) {
   return renamed;
 }
 
+/// The class that diffusers would make: it wrote a list for a while, and some tools write none.
+std::string class_name(const Json& config) {
+  const Json name = config.value("_class_name", Json());
+  if (name.is_string()) return name.get<std::string>();
+  if (name.is_array() && !name.empty() && name.back().is_string()) return name.back().get<std::string>();
+  const bool like_unet = config.contains("block_out_channels") && config.contains("down_block_types") &&
+                         !config.contains("cross_attention_dim");
+  return name.is_null() && like_unet ? "UNet2DModel" : "";
+}
+
+/// What diffusers reads in other words than it writes today.
+void modernise(Json& config) {
+  // It writes [H, W] for images that are not square; the weights do not depend on it.
+  if (config.contains("sample_size") && config["sample_size"].is_array()) config["sample_size"] = nullptr;
+  // get_down_block and get_up_block drop the prefix that blocks had before its version 0.2.
+  constexpr std::string_view kOld = "UNetRes";
+  for (const char* key : {"down_block_types", "up_block_types"})
+    if (config.contains(key) && config[key].is_array())
+      for (auto& type : config[key])
+        if (type.is_string() && type.get<std::string>().starts_with(kOld))
+          type = type.get<std::string>().substr(kOld.size());
+  // The table is made only where no class_embed_type says how labels are embedded.
+  if (config.contains("class_embed_type") && config["class_embed_type"].is_string())
+    config["num_class_embeds"] = nullptr;
+}
+
 template <class Options>
 Options options_of(const Document& document) {
   Issues issues;
   Options options;
-  load(document, options, issues, "", {.ignore_bookkeeping = true});
+  load(document, options, issues, "", {.of_another_program = true});
   issues.throw_if_any();
   return options;
+}
+
+[[noreturn]] void unknown_class(const fs::path& path, const Json& config) {
+  const auto got = [&]() -> std::string {
+    for (const char* key : {"_class_name", "model_type"})
+      if (config.contains(key)) return fmt::format("{} ({})", config[key].dump(), key);
+    return "none";
+  };
+  throw DataError(
+      fmt::format("{}: /_class_name: expected \"UNet2DModel\" or \"Mlp\", got {}{}", path.string(), got(),
+                  config.contains("model") ? "; this is a config of gen: gen train --config takes it" : ""));
 }
 
 std::shared_ptr<DenoisingNetwork> make_network(const fs::path& path) {
@@ -85,28 +85,27 @@ std::shared_ptr<DenoisingNetwork> make_network(const fs::path& path) {
   Document document = Document::read(path, issues);
   issues.throw_if_any();
   Json& config = document.root();
-  const std::string name = config.is_object() ? config.value("_class_name", "") : "";
+  const std::string name = class_name(config);
   if (name == "Mlp") return make_mlp(options_of<MlpOptions>(document), {});
-  if (name != "UNet2DModel")
-    throw DataError(fmt::format(
-        "{}: /_class_name: expected \"UNet2DModel\" or \"Mlp\", got {}", path.string(),
-        config.is_object() && config.contains("_class_name") ? config["_class_name"].dump() : "none"));
-  // diffusers writes [H, W] for images that are not square; the weights do not depend on it.
-  if (config.contains("sample_size") && config["sample_size"].is_array()) config["sample_size"] = nullptr;
-  UNet2dOptions defaults = options_of<UNet2dOptions>(document);
-  if (!config.contains("in_channels")) defaults.in_channels = 3;
-  if (!config.contains("out_channels")) defaults.out_channels = 3;
-  return make_unet2d(defaults, {});
+  if (name != "UNet2DModel") unknown_class(path, config);
+  modernise(config);
+  UNet2dOptions options = options_of<UNet2dOptions>(document);
+  if (!config.contains("in_channels")) options.in_channels = 3;
+  if (!config.contains("out_channels")) options.out_channels = 3;
+  return make_unet2d(options, {});
 }
 
 }  // namespace
 
 TensorMap read_network_weights(const fs::path& folder, std::string& source) {
-  return with_current_names(read_weights(folder, source));
+  return with_current_names(read_folder_weights(folder, source));
 }
 
 std::shared_ptr<DenoisingNetwork> load_network_folder(const fs::path& folder) {
   const auto config = folder / "config.json";
+  if (!fs::is_directory(folder))
+    throw DataError(fmt::format("{}: expected a folder with config.json and safetensors, got {}",
+                                folder.string(), fs::exists(folder) ? "a file" : "nothing there"));
   if (!fs::exists(config))
     throw DataError(fmt::format("{}: expected a config.json in it, found none", folder.string()));
   auto network = make_network(config);

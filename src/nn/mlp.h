@@ -19,6 +19,8 @@ class Mlp final : public DenoisingNetwork {
   Mlp(const MlpOptions& options, std::vector<int64_t> shape);
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
                      const at::Tensor& class_labels) override;
+  std::vector<int64_t> input_shape() const override { return shape_; }
+  int64_t num_classes() const override { return options_.num_class_embeds.value_or(0); }
   Json ecosystem_config() const override;
 
  private:

@@ -114,7 +114,9 @@ void EvalOptions::visit(OptionVisitor& v) {
 }
 
 void ExperimentOptions::visit(OptionVisitor& v) {
-  v.field("name", name, "of the run folder, runs/<name>; empty: <model type>-<config file>");
+  v.field("name", name,
+          "of the run folder, runs/<name>; empty: <model type>-<config file>, or -<data type> "
+          "where the config comes from a pipe");
   v.field("seed", seed, "decides all randomness", {.min = 0});
   v.field("device", device, "\"cpu\", \"cuda\", \"cuda:N\", or \"auto\": cuda where there is one");
   v.component("model", model, models(), "the family to train", {.required = true});
@@ -137,8 +139,12 @@ ExperimentOptions load_experiment(const std::filesystem::path& config, const std
   ExperimentOptions experiment;
   load(document, experiment, issues, "", policy);
   issues.throw_if_any();
-  if (experiment.name.empty())
-    experiment.name = fmt::format("{}-{}", experiment.model.type, config.stem().string());
+  if (experiment.name.empty()) {
+    std::error_code error;  // a pipe has no name that says anything
+    const bool file = std::filesystem::is_regular_file(config, error);
+    experiment.name =
+        fmt::format("{}-{}", experiment.model.type, file ? config.stem().string() : experiment.data.type);
+  }
   return experiment;
 }
 

@@ -5,6 +5,7 @@
 #include "gen/config/load.h"
 #include "gen/config/option_error.h"
 #include "gen/metrics/metric.h"
+#include "gen/train/memory_needs.h"
 #include "gen/train/optimizer.h"
 #include "train/session.h"
 
@@ -108,7 +109,11 @@ Parts build_parts(const ExperimentOptions& experiment, at::Device device) {
   check_training(experiment, parts, mistakes);
   warn_of_what_never_comes(experiment.train, parts);
   const DataSpec& data = parts.data->spec();
-  if (mistakes.gather("/model", [&] { parts.model = build_model(experiment, data, device); })) {
+  const auto build = [&] {
+    if (device.is_cpu()) require_memory_to_train(memory_needs(experiment, data), experiment);
+    parts.model = build_model(experiment, data, device);
+  };
+  if (mistakes.gather("/model", build)) {
     mistakes.gather("", [&] { check_sampling(*parts.model, experiment.sample); });
     mistakes.gather("/eval", [&] { make_metrics(experiment.eval.metrics, *parts.model, data); });
   }

@@ -10,11 +10,13 @@
 #include "gen/core/failure.h"
 #include "gen/core/finite.h"
 #include "gen/core/log.h"
+#include "gen/core/memory.h"
 #include "gen/core/quote.h"
 #include "gen/core/signals.h"
 #include "gen/core/units.h"
 #include "gen/data/loader.h"
 #include "gen/io/checkpoint.h"
+#include "gen/train/memory_needs.h"
 #include "train/bad_example.h"
 #include "train/gradients.h"
 #include "train/hooks.h"
@@ -281,6 +283,7 @@ bool is_out_of_memory(const std::exception& e) {
   const std::string_view what = e.what();
   return dynamic_cast<const std::bad_alloc*>(&e) != nullptr ||
          dynamic_cast<const c10::OutOfMemoryError*>(&e) != nullptr ||
+         dynamic_cast<const TensorTooLarge*>(&e) != nullptr ||
          what.find("can't allocate memory") != what.npos || what.find("not enough memory") != what.npos;
 }
 
@@ -314,9 +317,8 @@ TrainResult train(const ExperimentOptions& experiment, const RunDir& run, const 
       record_failure(run, explain(std::current_exception()).message);
       throw;
     }
-    const OutOfMemoryError error(
-        fmt::format("out of memory with train.batch_size {}: halve it and double train.gradient_accumulation",
-                    experiment.train.batch_size));
+    const OutOfMemoryError error(out_of_memory_in_a_step(
+        experiment.train, dynamic_cast<const TensorTooLarge*>(&e) != nullptr ? e.what() : ""));
     record_failure(run, error.what());
     throw error;
   }

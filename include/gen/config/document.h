@@ -38,7 +38,7 @@ class Document {
   Document(Document&&) noexcept;
   Document& operator=(Document);
 
-  /// Reads `path` (// and /* */ comments allowed), merges what it `extends` (a path or a list of paths, relative to
+  /// Reads `path`, "-" being standard input (// and /* */ comments allowed), merges what it `extends` (a path or a list of paths, relative to
   /// the file; objects merge, all else replaces; a component whose "type" differs replaces), and reports duplicate
   /// keys, syntax errors with line and column, and cycles into `issues`. Empty where a file is missing or
   /// cannot be parsed. Throws IoError where the system refuses to read one.
@@ -50,6 +50,9 @@ class Document {
   /// "a.b.0.c=v": v is JSON where it parses as such, otherwise a string; objects on the way are made as needed.
   void set(const std::string& assignment, Issues& issues);
 
+  /// What --set was given for the value at `pointer`, letter by letter: "2024" also where the value became a number.
+  /// Null where it was not set so.
+  const std::string* typed(const std::string& pointer) const;
   const Json& root() const;
   Json& root();
   /// "configs/vae/mnist.json: /model/latent_dim" for a pointer such as "/model/latent_dim".

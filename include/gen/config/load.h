@@ -11,8 +11,9 @@
 namespace gen {
 
 struct LoadPolicy {
-  bool ignore_bookkeeping =
-      false;                ///< keys that begin with "_" (diffusers' and transformers' bookkeeping) pass
+  /// A config that another program wrote (diffusers): keys that begin with "_", its bookkeeping, pass, and other keys
+  /// that no field declares are warned of, as that program does, instead of refused.
+  bool of_another_program = false;
   bool check_paths = true;  ///< files named by the config must exist; off to sample from a moved run
 };
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "gen/config/component.h"
 #include "gen/config/json.h"
@@ -26,6 +27,10 @@ class DenoisingNetwork : public torch::nn::Module {
   /// sample [B, *shape], timestep [B] (float or int64), class_labels [B] int64 or undefined.
   virtual at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
                              const at::Tensor& class_labels) = 0;
+  /// The shape of one sample, -1 where any size works.
+  virtual std::vector<int64_t> input_shape() const = 0;
+  /// The size of the table that class_labels index; 0: none, or labels are embedded otherwise.
+  virtual int64_t num_classes() const { return 0; }
   /// The ecosystem's config for these weights, e.g. diffusers' config.json of UNet2DModel.
   virtual Json ecosystem_config() const = 0;
   /// Whether prepare_inference() can make it compute in `dtype`.
@@ -40,7 +45,8 @@ using NetworkKind = Kind<std::shared_ptr<DenoisingNetwork>(const NetworkContext&
 const NetworkKind& networks();
 
 /// The network on the tensors "sample", "timestep" ([B], or one for all) and, where it is conditioned on them,
-/// "class_labels"; gives "out". Throws ConfigError where one is missing, ShapeError where one does not fit.
+/// "class_labels"; gives "out". Other precisions than the network's are converted. Throws ConfigError where one is missing,
+/// DataError or ShapeError where one does not fit.
 TensorMap forward_by_name(DenoisingNetwork& network, const TensorMap& inputs);
 
 /// Copies tensors into the module's parameters and buffers by name. Every missing, unexpected or wrongly shaped one is
@@ -50,7 +56,8 @@ void load_state(torch::nn::Module& module, const TensorMap& tensors, const std::
 TensorMap state_of(const torch::nn::Module& module);
 
 /// A folder as diffusers saves it: config.json ("_class_name": "UNet2DModel") and diffusion_pytorch_model.safetensors
-/// (or its shards). Throws DataError naming what is missing.
+/// (or its shards, or a variant such as .fp16, which is converted). Keys that gen does not know are warned of. Throws
+/// DataError naming what is missing and what to do.
 std::shared_ptr<DenoisingNetwork> load_network_folder(const std::filesystem::path& folder);
 
 /// Its tensors alone, under their current names; `source` becomes the file that they were read from.

@@ -69,7 +69,7 @@ struct EvalOptions {
 };
 
 struct ExperimentOptions {
-  std::string name;  ///< empty: <model type>-<config file's stem>
+  std::string name;  ///< empty: <model type>-<config file's stem>, or -<data type> of a config from a pipe
   int64_t seed = 0;
   std::string device = "auto";
   Component model;
@@ -80,7 +80,8 @@ struct ExperimentOptions {
   void visit(OptionVisitor& v);
 };
 
-/// Reads, extends, sets, checks; throws ConfigError with every mistake. Fills `name` from the file where it is empty.
+/// Reads, extends, sets, checks; throws ConfigError with every mistake. Fills `name` where it is empty. `config` may
+/// be a pipe, or "-".
 ExperimentOptions load_experiment(const std::filesystem::path& config, const std::vector<std::string>& sets,
                                   const LoadPolicy& policy = {});
 

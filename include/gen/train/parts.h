@@ -21,7 +21,7 @@ struct Parts {
 /// Opens the data, builds the model, and asks it whether it can answer eval.metrics and draw as the section `sample` says.
 /// Throws OptionError with everything in which the sections disagree, each with the JSON pointer of the option to change:
 /// `gen check`, `gen train --dry-run` and `gen train` all tell it before the first step. Throws DataError where the data
-/// cannot be read.
+/// cannot be read, OutOfMemoryError where the model or a batch cannot fit in the memory that is free.
 Parts build_parts(const ExperimentOptions& experiment, at::Device device);
 
 /// Throws OptionError, its pointers below "/sample", where `model` cannot draw as `options` say.

@@ -5,6 +5,8 @@
 #include "data/held_out.h"
 #include "data/in_memory_images.h"
 #include "gen/core/error.h"
+#include "gen/core/text.h"
+#include "gen/io/content.h"
 #include "gen/io/file.h"
 
 namespace gen {
@@ -17,18 +19,34 @@ constexpr size_t kPixels = 3 * 32 * 32;
 constexpr size_t kRecord = 1 + kPixels;
 constexpr uint64_t kMaxFile = uint64_t{1} << 32;
 
+constexpr const char* kBinary = "cifar-10-batches-bin";  // what cifar-10-binary.tar.gz unpacks to
+
 fs::path batches_folder(const fs::path& path) {
-  const fs::path inner = path / "cifar-10-batches-bin";
+  const fs::path inner = path / kBinary;
   std::error_code error;
   return fs::is_directory(inner, error) ? inner : path;
 }
 
+/// Where the folder holds CIFAR-10 in another form.
+std::string found_instead(const fs::path& folder) {
+  std::error_code error;
+  if (fs::exists(folder / "cifar-10-binary.tar.gz", error))
+    return fmt::format("; unpack the archive that is there: tar -xzf {} -C {}",
+                       shell_quoted(folder / "cifar-10-binary.tar.gz"), shell_quoted(folder));
+  if (fs::exists(folder / "cifar-10-batches-py", error) || fs::exists(folder / "data_batch_1", error) ||
+      fs::exists(folder / "cifar-10-python.tar.gz", error))
+    return "; the Python version (pickles) is there: fetch the binary version, cifar-10-binary.tar.gz, "
+           "beside it";
+  return {};
+}
+
 void check_size(const std::string& bytes, const fs::path& path) {
   if (bytes.empty() || bytes.size() % kRecord != 0)
-    throw DataError(
-        fmt::format("{}: expected whole records of {} bytes, got {} bytes: the file is truncated, or not "
-                    "of the binary version of CIFAR-10",
-                    path.string(), kRecord, bytes.size()));
+    throw DataError(fmt::format(
+        "{}: expected whole records of {} bytes, got {} bytes: the file is truncated, or not "
+        "of the binary version of CIFAR-10{}",
+        path.string(), kRecord, bytes.size(),
+        content_name(bytes, "").empty() ? "" : fmt::format(": it is {}", content_name(bytes, ""))));
 }
 
 struct Records {
@@ -59,8 +77,8 @@ Records read_records(const fs::path& folder, Split split) {
     if (std::error_code error; !fs::is_regular_file(path, error))
       throw DataError(
           fmt::format("{}: no {} in this folder; data.path is to hold the six .bin files of the binary "
-                      "version of CIFAR-10",
-                      folder.string(), name));
+                      "version of CIFAR-10{}",
+                      folder.string(), name, found_instead(folder)));
     append(read_file(path, kMaxFile), path, records);
   }
   return records;

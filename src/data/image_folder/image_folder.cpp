@@ -5,37 +5,19 @@
 
 #include <algorithm>
 
+#include "data/image_folder/layout.h"
 #include "data/image_folder/scan.h"
 #include "data/transforms/flip.h"
 #include "data/transforms/resize.h"
 #include "gen/core/check.h"
+#include "gen/core/log.h"
+#include "gen/core/text.h"
 #include "gen/io/image.h"
 
 namespace gen {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<std::string> class_names(const ImageFolderOptions& options,
-                                     const std::vector<std::string>& files) {
-  if (options.labels == FolderLabels::none) return {};
-  std::vector<std::string>
-      names;  // of sorted files, but "a-b/" sorts before "a/" while "a" sorts before "a-b"
-  for (const auto& file : files) {
-    const std::string name = top_folder(file);
-    if (name.empty()) {
-      if (options.labels == FolderLabels::automatic) return {};
-      throw DataError(
-          fmt::format("{}: this image lies in no sub-folder, so it has no class; move it into one or set "
-                      "data.labels to \"none\"",
-                      (fs::path(options.path) / file).string()));
-    }
-    if (names.empty() || names.back() != name) names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  if (names.size() < 2 && options.labels == FolderLabels::automatic) return {};
-  return names;
-}
 
 /// The largest square of the image, in its middle (`rng` null) or anywhere along the longer side.
 Region square_of(const Image& image, HostRng* rng) {
@@ -48,14 +30,8 @@ Region square_of(const Image& image, HostRng* rng) {
 
 class ImageFolder final : public Dataset {
  public:
-  ImageFolder(const ImageFolderOptions& options, Split split) : options_(options), split_(split) {
-    const auto files = scan_images(options.path);
-    spec_.shape = {options.channels, options.size, options.size};
-    spec_.class_names = class_names(options, files);
-    spec_.num_classes = static_cast<int64_t>(spec_.class_names.size());
-    for (const auto& file : files)
-      if (split_of(file, options.validation_fraction, options.test_fraction) == split) files_.push_back(file);
-  }
+  ImageFolder(const ImageFolderOptions& options, Split split)
+      : ImageFolder(options, split, scan_folder(options.path)) {}
   const DataSpec& spec() const override { return spec_; }
   Split split() const override { return split_; }
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
@@ -73,14 +49,39 @@ class ImageFolder final : public Dataset {
     example.x = channels_first(scaled);
     if (rng != nullptr && options_.random_flip && rng->below(2) == 1)
       flip_rows(example.x.mutable_data_ptr<uint8_t>(), options_.channels * options_.size, options_.size);
-    if (spec_.num_classes > 0) {
-      const auto& names = spec_.class_names;
-      example.label = std::lower_bound(names.begin(), names.end(), top_folder(file)) - names.begin();
-    }
+    example.label = layout_.class_of(file);
     return example;
   }
 
  private:
+  ImageFolder(const ImageFolderOptions& options, Split split, const ScannedFolder& scanned)
+      : options_(options), split_(split), layout_(options, scanned.images) {
+    spec_.shape = {options.channels, options.size, options.size};
+    for (const auto& name : layout_.classes()) spec_.class_names.push_back(printable_line(name));
+    auto sorted = spec_.class_names;
+    std::sort(sorted.begin(), sorted.end());
+    if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
+      throw DataError(fmt::format("{}: two class folders read \"{}\" where they are written; rename one",
+                                  options.path, *twice));
+    spec_.num_classes = static_cast<int64_t>(spec_.class_names.size());
+    for (const auto& file : scanned.images) {
+      const Split by_share = split_of(file, options.validation_fraction, options.test_fraction);
+      const Split own = layout_.split_of(file).value_or(Split::train);
+      if ((own == Split::train ? by_share : own) == split) files_.push_back(file);
+    }
+    if (split_ == Split::train) tell(scanned);
+    for (const auto& file : files_) layout_.class_of(file);  // what has none is told now, not after hours
+  }
+
+  /// Once a run, as the training split is opened.
+  void tell(const ScannedFolder& scanned) const {
+    for (const auto& [level, text] : layout_.remarks())
+      log::write(level, fmt::format("{}: {}", options_.path, text));
+    const auto level = passed_over_pictures(scanned) ? log::Level::warning : log::Level::info;
+    if (const auto text = passed_over_text(scanned); !text.empty())
+      log::write(level, fmt::format("{}: {}", options_.path, text));
+  }
+
   /// uint8 [C, H, W].
   static at::Tensor channels_first(const Image& image) {
     auto planes = at::empty({image.channels, image.height, image.width}, at::kByte);
@@ -94,6 +95,7 @@ class ImageFolder final : public Dataset {
 
   ImageFolderOptions options_;
   Split split_;
+  FolderLayout layout_;
   DataSpec spec_;
   std::vector<std::string> files_;
 };

@@ -28,7 +28,9 @@ struct ImageFolderOptions {
 
   void visit(OptionVisitor& v) {
     v.field("path", path,
-            "folder whose .png, .jpg and .jpeg files, at any depth, are the data; needed to read them",
+            "folder whose .png, .jpg and .jpeg files, at any depth, are the data, or with a folder for each "
+            "split: "
+            "train, val, test; needed to read them",
             {.existing_path = true});
     v.field("size", size,
             "height and width in pixels, to which the cropped square is scaled with antialiasing",
@@ -41,13 +43,14 @@ struct ImageFolderOptions {
              "where the largest square is cut from an oblong image: its middle, or (training split only) at "
              "random");
     v.field("random_flip", random_flip, "mirror training images left and right at random");
-    v.choice(
-        "labels", labels, kFolderLabelNames,
-        "folders: the sub-folder of path that an image lies in is its class; none; auto: folders where every "
-        "image lies in one and there are two or more");
+    v.choice("labels", labels, kFolderLabelNames,
+             "folders: the sub-folder of path (or of a split's folder) that an image lies in is its class; "
+             "none; auto: "
+             "folders where every image lies in one and there are two or more");
     v.field("validation_fraction", validation_fraction,
-            "share of the images held out as the validation split, chosen by a hash of the file's path below "
-            "data.path, so that added files move no others",
+            "share of the images (of train, where that is a folder) held out as the validation split, chosen "
+            "by a "
+            "hash of the file's path below data.path, so that added files move no others",
             {.min = 0, .max = 0.9});
     v.field("test_fraction", test_fraction, "share of the images held out as the test split, in the same way",
             {.min = 0, .max = 0.9});

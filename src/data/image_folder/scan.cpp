@@ -1,13 +1,16 @@
 #include "data/image_folder/scan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <map>
+#include <set>
 
+#include "data/image_folder/layout.h"
 #include "gen/core/error.h"
 #include "gen/core/os_error.h"
 #include "gen/core/rng.h"
@@ -18,11 +21,37 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_image(const fs::path& path) {
+constexpr const char* kConvert = "convert them to PNG, say with ImageMagick: mogrify -format png FILES";
+
+std::string ending_of(const fs::path& path) {
   std::string ending = path.extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(),
                  [](unsigned char c) { return std::tolower(c); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+  return ending;
+}
+
+bool is_image(const std::string& ending) { return ending == ".png" || ending == ".jpg" || ending == ".jpeg"; }
+
+std::set<std::string> top_folders(const std::vector<std::string>& files) {
+  std::set<std::string> names;
+  for (const auto& file : files)
+    if (auto name = top_folder(file); !name.empty()) names.insert(std::move(name));
+  return names;
+}
+
+// "10 .bmp (e.g. a.bmp), 2 without an ending (e.g. README)"
+std::string endings_text(const ScannedFolder& scanned) {
+  constexpr size_t kMost = 8;
+  std::vector<std::string> parts;
+  for (const auto& [ending, count] : scanned.passed_over) {
+    if (parts.size() == kMost) {
+      parts.emplace_back("...");
+      break;
+    }
+    parts.push_back(fmt::format("{} {} (e.g. {})", count, ending.empty() ? "without an ending" : ending,
+                                scanned.example.at(ending)));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 constexpr size_t kMostDepth = 32;
@@ -33,7 +62,7 @@ constexpr int kMostVisits = 16;
 class Scan {
  public:
   explicit Scan(fs::path root) : root_(std::move(root)) {}
-  std::vector<std::string> found;
+  std::vector<std::string> images, others;
 
   void folder(const fs::path& relative) {
     const fs::path here = root_ / relative;
@@ -63,11 +92,12 @@ class Scan {
     if (name.native().starts_with(".")) return;
     std::error_code gone;  // a link to nothing is neither
     if (each.is_directory(gone)) return folder(relative / name);
-    if (!is_image(name) || !each.is_regular_file(gone)) return;
-    found.push_back((relative / name).generic_string());
-    if (found.back().find('\n') != std::string::npos)
+    if (!each.is_regular_file(gone)) return;
+    auto& files = is_image(ending_of(name)) ? images : others;
+    files.push_back((relative / name).generic_string());
+    if (&files == &images && files.back().find('\n') != std::string::npos)
       throw DataError(fmt::format("{}: {}: a name with a line break (rename it)", root_.string(),
-                                  printable_line(found.back())));
+                                  printable_line(files.back())));
   }
   [[noreturn]] static void fail(const fs::path& folder, int code) {
     throw DataError(fmt::format("{}: cannot list the images: {}", folder.string(), os_error_text(code)));
@@ -80,23 +110,53 @@ class Scan {
 
 }  // namespace
 
-std::vector<std::string> scan_images(const fs::path& folder) {
+ScannedFolder scan_folder(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error))
-    throw DataError(fmt::format("{}: expected a folder with images: set data.path", folder.string()));
+    throw DataError(fmt::format("{}: expected a folder with images, got {}: set data.path", folder.string(),
+                                fs::exists(folder, error) ? "a file" : "nothing there"));
+  ScannedFolder scanned;
   Scan scan(folder);
   scan.folder({});
-  auto found = std::move(scan.found);
-  if (found.empty())
-    throw DataError(
-        fmt::format("{}: no .png, .jpg or .jpeg files in this folder or below it", folder.string()));
-  std::sort(found.begin(), found.end());
-  return found;
+  scanned.images = std::move(scan.images);
+  auto others = std::move(scan.others);
+  std::sort(scanned.images.begin(), scanned.images.end());
+  std::sort(others.begin(), others.end());
+  for (const auto& file : others) {
+    const std::string ending = ending_of(file);
+    ++scanned.passed_over[ending];
+    scanned.example.emplace(ending, file);
+  }
+  const auto with = top_folders(scanned.images), with_others = top_folders(others);
+  std::set_difference(with_others.begin(), with_others.end(), with.begin(), with.end(),
+                      std::back_inserter(scanned.without_image));
+  if (scanned.images.empty())
+    throw DataError(fmt::format(
+        "{}: no .png, .jpg or .jpeg files in this folder or below it{}", folder.string(),
+        others.empty() ? std::string()
+                       : fmt::format("; there are {}{}", endings_text(scanned),
+                                     passed_over_pictures(scanned) ? fmt::format(": {}", kConvert) : "")));
+  return scanned;
 }
 
-std::string top_folder(const std::string& relative) {
-  const size_t slash = relative.find('/');
-  return slash == std::string::npos ? std::string() : relative.substr(0, slash);
+std::string passed_over_text(const ScannedFolder& scanned) {
+  int64_t count = 0;
+  for (const auto& [ending, files] : scanned.passed_over) count += files;
+  if (count == 0) return {};
+  std::string text = fmt::format("{} file{} passed over, as only .png, .jpg and .jpeg are read: {}", count,
+                                 count == 1 ? " is" : "s are", endings_text(scanned));
+  if (!scanned.without_image.empty())
+    text += fmt::format("; no image at all in the sub-folder{} {}",
+                        scanned.without_image.size() > 1 ? "s" : "", fmt::join(scanned.without_image, ", "));
+  return passed_over_pictures(scanned) ? fmt::format("{} ({})", text, kConvert) : text;
+}
+
+bool passed_over_pictures(const ScannedFolder& scanned) {
+  static constexpr const char* kPictures[] = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif",
+                                              ".jp2",  ".jpe", ".jxl", ".pgm",  ".pnm",  ".ppm",
+                                              ".psd",  ".svg", ".tga", ".tif",  ".tiff", ".webp"};
+  return std::any_of(std::begin(kPictures), std::end(kPictures),
+                     [&](const char* ending) { return scanned.passed_over.contains(ending); });
 }
 
 Split split_of(const std::string& relative, double validation_fraction, double test_fraction) {

@@ -17,6 +17,8 @@ constexpr uint64_t kMaxExpansion = 1032;
 constexpr uint64_t kWindow = 1U << 15;    // what zlib may hold beside its input
 constexpr uint64_t kMaxPiece = 1U << 30;  // zlib counts in 32 bits
 
+constexpr std::string_view kMagic = "\x1f\x8b";
+
 class PlainStream final : public ByteStream {
  public:
   PlainStream(std::string_view bytes, const std::string& name) : rest_(bytes), name_(name) {}
@@ -60,12 +62,22 @@ class GzipStream final : public ByteStream {
     uint8_t extra = 0;
     if (inflate_some(&extra, 1) > 0)
       throw DataError(fmt::format("{}: more data follow than the header declares", name_));
-    const uint64_t left = rest_.size() + zlib_.avail_in;
-    if (left > 0) throw DataError(fmt::format("{}: {} bytes follow the end of the gzip stream", name_, left));
+    if (!rest_.empty())
+      throw DataError(fmt::format("{}: {} bytes follow the end of the gzip stream", name_, rest_.size()));
   }
 
  private:
   static const char* text(const char* message) { return message ? message : "no reason given"; }
+
+  /// A member of the file has ended. Another may follow (RFC 1952, 2.2), and zeros may pad the file, as tapes and
+  /// block devices do; gzip and Python read both.
+  void end_member() {
+    rest_ = {reinterpret_cast<const char*>(zlib_.next_in), rest_.size() + zlib_.avail_in};
+    zlib_.avail_in = 0;
+    rest_.remove_prefix(std::min(rest_.find_first_not_of('\0'), rest_.size()));
+    ended_ = !rest_.starts_with(kMagic);
+    if (!ended_) GEN_CHECK(inflateReset(&zlib_) == Z_OK, "zlib did not start again: {}", text(zlib_.msg));
+  }
 
   /// Up to `count` bytes; fewer only at the end of the stream.
   uint64_t inflate_some(uint8_t* out, uint64_t count) {
@@ -83,9 +95,12 @@ class GzipStream final : public ByteStream {
       zlib_.avail_out = want;
       const int status = inflate(&zlib_, Z_NO_FLUSH);
       done += want - zlib_.avail_out;
-      ended_ = status == Z_STREAM_END;
+      if (status == Z_STREAM_END) {
+        end_member();
+        continue;
+      }
       if (status == Z_BUF_ERROR) throw DataError(fmt::format("{}: the compressed data are truncated", name_));
-      if (status != Z_OK && status != Z_STREAM_END)
+      if (status != Z_OK)
         throw DataError(
             fmt::format("{}: damaged gzip data ({}); fetch the file again", name_, text(zlib_.msg)));
     }
@@ -101,7 +116,7 @@ class GzipStream final : public ByteStream {
 }  // namespace
 
 std::unique_ptr<ByteStream> open_bytes(std::string_view bytes, const std::string& name) {
-  if (bytes.starts_with("\x1f\x8b")) return std::make_unique<GzipStream>(bytes, name);
+  if (bytes.starts_with(kMagic)) return std::make_unique<GzipStream>(bytes, name);
   return std::make_unique<PlainStream>(bytes, name);
 }
 

@@ -19,8 +19,8 @@ class ByteStream {
   virtual void finish() = 0;
 };
 
-/// Over `bytes`, which must outlive it; compressed or not by its first two bytes (RFC 1952). `name` is for
-/// errors.
+/// Over `bytes`, which must outlive it; compressed or not by its first two bytes (RFC 1952, of one member or several, padded
+/// with zeros or not). `name` is for errors.
 std::unique_ptr<ByteStream> open_bytes(std::string_view bytes, const std::string& name);
 
 }  // namespace gen

@@ -7,6 +7,7 @@
 
 #include "data/mnist/gzip.h"
 #include "gen/core/error.h"
+#include "gen/io/content.h"
 #include "gen/io/file.h"
 
 namespace gen {
@@ -15,10 +16,18 @@ namespace {
 constexpr uint8_t kUnsignedByte = 0x08;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 32;  // six times the largest EMNIST file
 
-void check_magic(const std::array<uint8_t, 4>& magic, const std::string& name, size_t rank) {
+// A file that is compressed once more is told by what is in it, not by its being gzip.
+std::string guess(std::string_view bytes) {
+  const bool compressed = bytes.starts_with("\x1f\x8b");
+  const auto content = compressed ? std::string() : content_name(bytes, "");
+  return content.empty() ? std::string() : ", which is " + content;
+}
+
+void check_magic(const std::array<uint8_t, 4>& magic, std::string_view bytes, const std::string& name,
+                 size_t rank) {
   if (magic[0] != 0 || magic[1] != 0)
-    throw DataError(fmt::format("{}: not an IDX file: expected it to begin with 0000, got {:02x}{:02x}", name,
-                                magic[0], magic[1]));
+    throw DataError(fmt::format("{}: not an IDX file: expected it to begin with 0000, got {:02x}{:02x}{}",
+                                name, magic[0], magic[1], guess(bytes)));
   if (magic[2] != kUnsignedByte)
     throw DataError(
         fmt::format("{}: expected elements of type 0x08 (unsigned byte), got type 0x{:02x}", name, magic[2]));
@@ -33,7 +42,7 @@ IdxArray parse_idx(std::string_view bytes, const std::string& name, size_t rank)
   const auto stream = open_bytes(bytes, name);
   std::array<uint8_t, 4> word{};
   stream->read(word.data(), word.size());
-  check_magic(word, name, rank);
+  check_magic(word, bytes, name, rank);
   IdxArray array;
   uint64_t size = 1;
   for (size_t i = 0; i < rank; ++i) {

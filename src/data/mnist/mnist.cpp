@@ -7,29 +7,14 @@
 #include "data/held_out.h"
 #include "data/in_memory_images.h"
 #include "data/mnist/idx.h"
+#include "data/mnist/locate.h"
 #include "gen/core/error.h"
+#include "gen/core/log.h"
 
 namespace gen {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// "<prefix>-images-idx3-ubyte", with the dot that some archives have instead of the dash, with or without
-/// .gz.
-fs::path find_file(const fs::path& folder, const std::string& prefix, const std::string& what) {
-  for (const char* separator : {"-", "."})
-    for (const char* ending : {"", ".gz"}) {
-      const fs::path path =
-          folder / fmt::format("{}-{}{}{}-ubyte{}", prefix, what == "images" ? "images" : "labels", separator,
-                               what == "images" ? "idx3" : "idx1", ending);
-      if (std::error_code error; fs::is_regular_file(path, error)) return path;
-    }
-  throw DataError(
-      fmt::format("{}: no {}-{}-{}-ubyte or .gz in this folder; set data.path, data.train_prefix and "
-                  "data.test_prefix to where the files are{}",
-                  folder.string(), prefix, what, what == "images" ? "idx3" : "idx1",
-                  prefix == "t10k" ? ", or data.test to hold out training images" : ""));
-}
 
 struct FilePair {
   IdxArray images, labels;
@@ -37,7 +22,7 @@ struct FilePair {
 };
 
 FilePair read_pair(const fs::path& folder, const std::string& prefix) {
-  const fs::path images = find_file(folder, prefix, "images"), labels = find_file(folder, prefix, "labels");
+  const auto [images, labels] = locate_idx(folder, prefix);
   FilePair pair{read_idx(images, 3), read_idx(labels, 1), labels.string()};
   if (pair.images.dims[0] != pair.labels.dims[0])
     throw DataError(fmt::format("{} has {} images but {} has {} labels: they do not belong together",
@@ -110,6 +95,11 @@ std::unique_ptr<Dataset> make_mnist(const MnistOptions& options, Split split) {
     throw ConfigError(
         "mnist needs data.path, a folder with the IDX files (train-images-idx3-ubyte.gz and so on): "
         "--set data.path=FOLDER");
+  if (split == Split::train && options.train_prefix.starts_with("emnist-") && !options.transposed)
+    log::warning(
+        "{}: EMNIST's files store columns first, so its images will lie on their side: --set "
+        "data.transposed=true",
+        options.path);
   const bool from_test_files = split == Split::test && options.test == 0;
   const FilePair pair = read_pair(options.path, from_test_files ? options.test_prefix : options.train_prefix);
   const int64_t total = pair.images.dims[0];

@@ -23,7 +23,9 @@ struct MnistOptions {
   void visit(OptionVisitor& v) {
     v.field("path", path,
             "folder with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-            "t10k-labels-idx1-ubyte, each plain or .gz; needed to read the data",
+            "t10k-labels-idx1-ubyte, each plain or .gz, or the root of torchvision that has them below it; "
+            "needed to "
+            "read the data",
             {.existing_path = true});
     v.field("train_prefix", train_prefix,
             "what the names of the training files begin with: \"emnist-letters-train\" for EMNIST's letters");

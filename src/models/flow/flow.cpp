@@ -6,6 +6,7 @@
 #include "gen/config/option_error.h"
 #include "gen/config/options.h"
 #include "gen/core/check.h"
+#include "gen/nn/named_inputs.h"
 
 namespace gen::flow {
 namespace {
@@ -110,8 +111,10 @@ TensorMap Flow::forward_named(const TensorMap& inputs) {
     throw ConfigError(fmt::format("flow: expected the input tensor{} \"x\" [B, {}]{}",
                                   options_.conditional ? "s" : "", fmt::join(data_.shape, ", "),
                                   options_.conditional ? " and \"label\" [B]" : ""));
-  const auto encoded =
-      encode(x->second, condition(label == inputs.end() ? at::Tensor{} : label->second, x->second));
+  const auto y = examples_input("x", x->second, data_.shape, flow_->parameters().front().scalar_type());
+  at::Tensor labels;
+  if (options_.conditional) labels = classes_input("label", label->second, y.size(0), data_.num_classes);
+  const auto encoded = encode(y, condition(labels, y));
   TensorMap outputs{{"log_det", encoded.log_det}, {"log_prob", log_prob(encoded)}};
   for (size_t l = 0; l < encoded.latents.size(); ++l) outputs["z" + std::to_string(l)] = encoded.latents[l];
   return outputs;

@@ -6,6 +6,7 @@
 
 #include "gen/config/option_error.h"
 #include "gen/core/check.h"
+#include "gen/nn/named_inputs.h"
 #include "models/vae/bound.h"
 #include "models/vae/coder.h"
 #include "models/vae/observation.h"
@@ -150,11 +151,14 @@ Samples Vae::sample(const SampleRequest& request) {
 
 TensorMap Vae::forward_named(const TensorMap& inputs) {
   torch::NoGradGuard no_grad;
+  const auto dtype = net_->parameters().front().scalar_type();
   if (inputs.size() == 1 && inputs.contains("x")) {
-    const auto q = encode(net_->observation->expected_target(inputs.at("x")));
+    const auto q =
+        encode(net_->observation->expected_target(examples_input("x", inputs.at("x"), data_.shape, dtype)));
     return {{"mean", q.mean}, {"log_variance", q.log_variance}, {"reconstruction", decode_mean(q.mean)}};
   }
-  if (inputs.size() == 1 && inputs.contains("z")) return {{"x", decode_mean(inputs.at("z"))}};
+  if (inputs.size() == 1 && inputs.contains("z"))
+    return {{"x", decode_mean(examples_input("z", inputs.at("z"), {options_.latent_dim}, dtype))}};
   throw ConfigError(fmt::format("vae: expects one input, x [B, {}] or z [B, {}]",
                                 fmt::join(data_.shape, ", "), options_.latent_dim));
 }

@@ -18,6 +18,19 @@ at::Tensor to_channels_last(const at::Tensor& x) {
   return y.as_strided(y.sizes(), {y.size(2) * y.size(3), 1, y.size(3), 1});
 }
 
+/// The least height and width that leave each level a pixel.
+int64_t smallest_side(const UNet2dOptions& options) {
+  int64_t side = 1;
+  for (size_t i = options.block_out_channels.size() - 1; i-- > 0;) {
+    const auto& type = options.down_block_types[i];
+    const bool pads =
+        (type == "DownBlock2D" || (type == "AttnDownBlock2D" && options.downsample_type == "conv")) &&
+        options.downsample_padding == 1;  // ceil(n / 2) pixels remain, of others floor(n / 2)
+    side = pads ? 2 * side - 1 : 2 * side;
+  }
+  return side;
+}
+
 }  // namespace
 
 UNet2d::UNet2d(UNet2dOptions options) : options_(std::move(options)) {
@@ -69,7 +82,10 @@ void UNet2d::check(const at::Tensor& sample, const at::Tensor& timestep,
   if (sample.dim() != 4 || sample.size(1) != *options_.in_channels)
     throw ShapeError(fmt::format("unet2d: expected sample [B, {}, H, W], got [{}]", *options_.in_channels,
                                  fmt::join(sample.sizes(), ", ")));
-  const int64_t B = sample.size(0);
+  const int64_t B = sample.size(0), smallest = smallest_side(options_);
+  if (B < 1 || std::min(sample.size(2), sample.size(3)) < smallest)
+    throw ShapeError(fmt::format("unet2d: expected sample [B, {}, H, W] with B >= 1 and H, W >= {}, got [{}]",
+                                 *options_.in_channels, smallest, fmt::join(sample.sizes(), ", ")));
   if (!timestep.defined() || (timestep.numel() != B && timestep.numel() != 1))
     throw ShapeError(
         fmt::format("unet2d: expected timestep [{}], got {}", B,

@@ -16,6 +16,8 @@ class UNet2d final : public DenoisingNetwork {
   /// channels]). Returns [B, out_channels, H, W] in sample's dtype. Throws ShapeError.
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
                      const at::Tensor& class_labels) override;
+  std::vector<int64_t> input_shape() const override { return {*options_.in_channels, -1, -1}; }
+  int64_t num_classes() const override { return class_embedding_ ? *options_.num_class_embeds : 0; }
   Json ecosystem_config() const override { return to_diffusers_config(options_); }
   bool computes_in(at::ScalarType dtype) const override {
     return dtype == at::kFloat || dtype == at::kBFloat16;

@@ -159,9 +159,39 @@ TEST(Load, ChecksThatPathsExistUnlessTold) {
   EXPECT_TRUE(mistakes(R"({"path": ""})").empty());
 }
 
-TEST(Load, LetsBookkeepingKeysPassWhereAsked) {
-  EXPECT_EQ(mistakes(R"({"_class_name": "X"})").size(), 1U);
-  EXPECT_TRUE(mistakes(R"({"_class_name": "X"})", {.ignore_bookkeeping = true}).empty());
+TEST(Load, AStringTakesWhatSetWasGivenLetterByLetter) {
+  for (const char* text : {"2024", "1e3", "007", "true", "caf\xe9", "\"quoted\""}) {
+    Issues issues;
+    auto document = Document::parse("{}", "c.json", issues);
+    document.set(std::string("path=") + text, issues);
+    Outer o;
+    load(document, o, issues, "", {.check_paths = false});
+    ASSERT_TRUE(issues.empty()) << issues.lines()[0];
+    EXPECT_EQ(o.path, std::string(text) == "\"quoted\"" ? "quoted" : text);
+    Outer again;
+    load(Document::from_json(dump(o), "d.json"), again, issues, "", {.check_paths = false});
+    EXPECT_EQ(again.path, o.path) << dump(o).dump();
+  }
+  EXPECT_EQ(mistakes(R"({"path": 2024})").size(), 1U) << "in a file it is a number";
+}
+
+TEST(Load, ExpandsTheTildeOfAPath) {
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') GTEST_SKIP() << "needs $HOME, which is not set";
+  Issues issues;
+  Outer o;
+  load(Document::parse(R"({"path": "~/x"})", "c.json", issues), o, issues, "", {.check_paths = false});
+  EXPECT_EQ(o.path, std::string(home) + "/x");
+}
+
+TEST(Load, WarnsOfUnknownKeysInAConfigOfAnotherProgramAndRefusesThemInOurs) {
+  constexpr const char* kText = R"({"_class_name": "X", "dual_cross_attention": false})";
+  EXPECT_EQ(mistakes(kText).size(), 2U);
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(mistakes(kText, {.of_another_program = true}).empty());
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("/dual_cross_attention: unknown key, not used"), std::string::npos) << said;
+  EXPECT_EQ(said.find("_class_name"), std::string::npos) << said;
 }
 
 struct Lists {

@@ -72,7 +72,9 @@ TEST_F(Cifar10, RefusesPartsOfRecordsBadLabelsAndMissingFiles) {
   test::write_text(folder / "data_batch_2.bin", records);
   EXPECT_NE(error().find("record 1: expected a label in [0, 9], got 10"), std::string::npos);
   std::filesystem::remove(folder / "data_batch_2.bin");
+  test::write_text(folder / "cifar-10-python.tar.gz", "x");
   EXPECT_NE(error().find("no data_batch_2.bin"), std::string::npos);
+  EXPECT_NE(error().find("fetch the binary version"), std::string::npos) << error();
   EXPECT_EQ(error(Split::test), "");
   EXPECT_THROW(make_cifar10({}, Split::train), ConfigError);
 }

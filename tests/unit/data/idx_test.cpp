@@ -37,6 +37,22 @@ TEST(Idx, ReadsPlainAndGzipAlike) {
   }
 }
 
+// What pigz, bgzip and `cat a.gz b.gz` leave, and tapes that pad a file with zeros.
+TEST(Idx, ReadsGzipOfSeveralMembersAndPaddedWithZeros) {
+  const std::string whole = images(), zeros(600, '\0');
+  const auto values_of = [](const std::string& bytes) { return parse_idx(bytes, "digits", 3).values; };
+  const auto expected = values_of(whole);
+  for (const size_t cut : {size_t{0}, size_t{5}, whole.size() - 1, whole.size()}) {
+    const std::string first = gzip(whole.substr(0, cut)), second = gzip(whole.substr(cut));
+    EXPECT_EQ(values_of(first + second), expected) << cut;
+    EXPECT_EQ(values_of(first + zeros + second + zeros), expected) << cut;
+    EXPECT_FALSE(idx_error_of(first + second.substr(0, second.size() - 3)).empty()) << "a checksum cut short";
+  }
+  EXPECT_NE(idx_error_of(gzip(whole) + gzip("x")).find("more data follow"), std::string::npos);
+  EXPECT_NE(idx_error_of(gzip(whole) + zeros + "tail").find("4 bytes follow the end of the gzip stream"),
+            std::string::npos);
+}
+
 TEST(Idx, SaysWhatIsWrong) {
   EXPECT_NE(idx_error_of("PNG and more").find("not an IDX file"), std::string::npos);
   EXPECT_NE(idx_error_of("").find("truncated"), std::string::npos);

@@ -131,8 +131,68 @@ TEST_F(ImageFolder, AFolderIsLinkedToAFewTimesOnly) {
   EXPECT_NE(error().find("linked to more than 16 times"), std::string::npos) << error();
 }
 
+TEST_F(ImageFolder, FoldersNamedAsSplitsAreTheSplitsWithClassesBelowThem) {
+  for (const char* file :
+       {"train/cat/1.png", "train/dog/1.png", "train/dog/2.png", "val/cat/1.png", "val/dog/1.png"})
+    write_ramp(folder / file, 4, 4);
+  test::write_text(folder / "README.md", "not an image");
+  const auto train = make_image_folder(options, Split::train),
+             val = make_image_folder(options, Split::validation);
+  EXPECT_EQ(train->spec().class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(val->spec(), train->spec());
+  EXPECT_TRUE(torch::equal(read_batch(*train, 0, 3).label, torch::tensor({0, 1, 1}, torch::kLong)));
+  EXPECT_EQ(val->size(), 2);
+  EXPECT_EQ(make_image_folder(options, Split::test)->size(), 0);
+  options.validation_fraction = 0.5;
+  EXPECT_THROW(make_image_folder(options, Split::train), ConfigError) << "held out twice";
+}
+
+TEST_F(ImageFolder, AFlatTestFolderTakesNoLabelsFromTraining) {
+  for (const char* file : {"Train/a/1.png", "Train/b/1.png", "Test/1.png"}) write_ramp(folder / file, 4, 4);
+  EXPECT_EQ(make_image_folder(options, Split::train)->spec().num_classes, 2);
+  EXPECT_THROW(make_image_folder(options, Split::test), DataError) << "no class for 1.png";
+  options.labels = FolderLabels::none;
+  EXPECT_EQ(make_image_folder(options, Split::test)->size(), 1);
+}
+
+TEST_F(ImageFolder, ClassesThatHappenToBeNamedTrainStayClasses) {
+  for (const char* file : {"train/1.png", "car/1.png"}) write_ramp(folder / file, 4, 4);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(make_image_folder(options, Split::train)->spec().num_classes, 2);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("\"train\" is taken for a class"), std::string::npos) << said;
+}
+
+TEST_F(ImageFolder, FilesPassedOverAreCountedByEnding) {
+  write_ramp(folder / "a/1.png", 4, 4);
+  std::filesystem::create_directories(folder / "b");
+  for (const char* file : {"a/2.webp", "a/3.WEBP", "b/4.gif", "notes.txt", ".hidden.bmp"})
+    test::write_text(folder / file, "x");
+  testing::internal::CaptureStderr();
+  make_image_folder(options, Split::train);
+  make_image_folder(options, Split::validation);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("4 files are passed over"), std::string::npos) << said;
+  EXPECT_NE(said.find("1 .gif (e.g. b/4.gif), 1 .txt (e.g. notes.txt), 2 .webp (e.g. a/2.webp)"),
+            std::string::npos);
+  EXPECT_NE(said.find("no image at all in the sub-folder b"), std::string::npos) << said;
+  EXPECT_EQ(said.find("passed over"), said.rfind("passed over")) << "told twice";
+}
+
+TEST_F(ImageFolder, ANameThatIsNotUtf8GivesAClassThatIs) {
+  write_ramp(folder / "caf\xe9/1.png", 4, 4);
+  write_ramp(folder / "na\xefve/1.png", 4, 4);
+  const auto data = make_image_folder(options, Split::train);
+  EXPECT_EQ(data->spec().class_names, (std::vector<std::string>{"caf\\xe9", "na\\xefve"}));
+  EXPECT_TRUE(torch::equal(read_batch(*data, 0, 2).label, torch::tensor({0, 1}, torch::kLong)));
+  write_ramp(folder / "caf\\xe9/1.png", 4, 4);
+  EXPECT_NE(error().find("two class folders"), std::string::npos) << error();
+}
+
 TEST_F(ImageFolder, ErrorsNameTheFileAndWhatToDo) {
   EXPECT_NE(error().find("no .png, .jpg or .jpeg files"), std::string::npos);
+  test::write_text(folder / "photo.heic", "x");
+  EXPECT_NE(error().find("there are 1 .heic (e.g. photo.heic)"), std::string::npos) << error();
   test::write_text(folder / "broken.png", "\x89PNG\r\n\x1a\nand then nothing");
   EXPECT_NE(error().find("broken.png"), std::string::npos);
   options.path = (folder / "absent").string();

@@ -107,11 +107,50 @@ TEST_F(Mnist, ZerosAroundTinyImagesMayNotTakeTheMemory) {
       "choose at most 4");
 }
 
+TEST_F(Mnist, FindsTorchvisionsAndEmnistsLayouts) {
+  for (const char* below : {"MNIST/raw", "raw", "gzip"}) {
+    const TempDir root;
+    std::filesystem::create_directories(root / below);
+    write_mnist_pair(root / below, "train", 30);
+    options.path = root.path().string();
+    EXPECT_EQ(make_mnist(options, Split::train)->size(), 30) << below;
+  }
+  const TempDir root;
+  for (const char* set : {"MNIST/raw", "FashionMNIST/raw"}) {
+    std::filesystem::create_directories(root / set);
+    write_mnist_pair(root / set, "train", 30);
+  }
+  options.path = root.path().string();
+  const auto error = error_of<DataError>(options);
+  EXPECT_NE(error.find("--set data.path=" + (root / "FashionMNIST/raw").string()), std::string::npos)
+      << error;
+}
+
+TEST_F(Mnist, NamesTheSettingsOfAnEmnistSet) {
+  const TempDir root;
+  std::filesystem::create_directories(root / "EMNIST/raw");
+  write_mnist_pair(root / "EMNIST/raw", "emnist-letters-train", 30, 28, 28, 26, 1);
+  options.path = root.path().string();
+  const auto error = error_of<DataError>(options);
+  EXPECT_NE(error.find("--set data.train_prefix=emnist-letters-train"), std::string::npos) << error;
+  EXPECT_NE(error.find("--set data.num_classes=26 --set data.first_label=1 --set data.transposed=true"),
+            std::string::npos);
+  options.train_prefix = "emnist-letters-train";
+  options.num_classes = 26;
+  options.first_label = 1;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(make_mnist(options, Split::train)->size(), 30);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("--set data.transposed=true"), std::string::npos);
+}
+
 TEST_F(Mnist, SaysWhatIsMissingAndWhatToDo) {
   EXPECT_NE(error_of<ConfigError>(MnistOptions{}).find("--set data.path"), std::string::npos);
   MnistOptions elsewhere = options;
   elsewhere.test_prefix = "eval";
   EXPECT_NE(error_of<DataError>(elsewhere, Split::test).find("no eval-images-idx3-ubyte"), std::string::npos);
+  elsewhere.path = (folder / "train-images-idx3-ubyte").string();
+  EXPECT_NE(error_of<DataError>(elsewhere).find("--set data.path=" + folder.path().string()),
+            std::string::npos);
   options.validation = 30;
   EXPECT_NE(error_of<ConfigError>(options).find("leaves none of the 30"), std::string::npos);
   options.validation = 0;

@@ -94,6 +94,7 @@ class NormalDenoiser final : public DenoisingNetwork {
     }
     return (gain * sample).to(sample.scalar_type());
   }
+  std::vector<int64_t> input_shape() const override { return {-1}; }
   Json ecosystem_config() const override { return {}; }
 
  private:
@@ -142,6 +143,7 @@ class WrongDenoiser final : public DenoisingNetwork {
   at::Tensor forward(const at::Tensor& sample, const at::Tensor&, const at::Tensor&) override {
     return at::full_like(sample, 0.1);
   }
+  std::vector<int64_t> input_shape() const override { return {-1}; }
   Json ecosystem_config() const override { return {}; }
 };
 

@@ -41,6 +41,7 @@ class ConstantNetwork final : public DenoisingNetwork {
     training_when_called = is_training();
     return value_.expand_as(sample);
   }
+  std::vector<int64_t> input_shape() const override { return {1, -1, -1}; }
   Json ecosystem_config() const override { return {{"_class_name", "ConstantNetwork"}}; }
   std::vector<at::Tensor> times;
   at::Tensor class_labels;
