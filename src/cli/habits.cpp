@@ -12,7 +12,7 @@
 #include "cli/kinds.h"
 #include "gen/config/load.h"
 #include "gen/core/error.h"
-#include "gen/core/text.h"
+#include "gen/core/quote.h"
 #include "gen/data/dataset.h"
 #include "gen/train/experiment.h"
 
@@ -217,7 +217,7 @@ std::string flag_instead(const CLI::App& verb, const std::string& word, const st
   if (flag == "--device cuda" && !value.empty() && std::all_of(value.begin(), value.end(), ::isdigit))
     return flag + ":" + value;
   if (!takes_value(verb, flag)) return flag;
-  return fmt::format("{} {}", flag, value.empty() ? "VALUE" : shell_quoted(value));
+  return fmt::format("{} {}", flag, value.empty() ? "VALUE" : shell_quote(value));
 }
 
 std::string set_instead(const CLI::App& verb, const std::string& flag, const std::string& word,
@@ -230,18 +230,18 @@ std::string set_instead(const CLI::App& verb, const std::string& flag, const std
     const auto known = keys_for_words().find(word);
     key = known != keys_for_words().end() ? known->second : key_named(verb.get_name(), word);
   }
-  return key.empty() ? "" : fmt::format("--set {}={}", key, value.empty() ? "VALUE" : shell_quoted(value));
+  return key.empty() ? "" : fmt::format("--set {}={}", key, value.empty() ? "VALUE" : shell_quote(value));
 }
 
 std::string word_instead(const CLI::App& verb, const std::string& word) {
   std::error_code error;
   const bool is_set = word.find('=') != std::string::npos && word.find('=') > 0;
-  if (is_set && takes(verb, "--set")) return "--set " + shell_quoted(word);
-  if (takes(verb, "--run") && verb.get_option("--run")->count() == 0) return "--run " + shell_quoted(word);
+  if (is_set && takes(verb, "--set")) return "--set " + shell_quote(word);
+  if (takes(verb, "--run") && verb.get_option("--run")->count() == 0) return "--run " + shell_quote(word);
   if (!takes(verb, "--config")) return {};
   if (fs::is_directory(word, error))
-    return takes(verb, "--run-dir") ? fmt::format("--run-dir {} --resume", shell_quoted(word)) : "";
-  return verb.get_option("--config")->count() == 0 ? "--config " + shell_quoted(word) : "";
+    return takes(verb, "--run-dir") ? fmt::format("--run-dir {} --resume", shell_quote(word)) : "";
+  return verb.get_option("--config")->count() == 0 ? "--config " + shell_quote(word) : "";
 }
 
 }  // namespace

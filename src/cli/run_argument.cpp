@@ -10,7 +10,7 @@
 
 #include "gen/config/json.h"
 #include "gen/core/error.h"
-#include "gen/core/text.h"
+#include "gen/core/quote.h"
 #include "gen/io/file.h"
 
 namespace gen::cli {
@@ -52,7 +52,7 @@ std::string text_at(const Json& object, const char* key) {
 }
 
 std::string forward_command(const fs::path& folder) {
-  return fmt::format("gen forward {} --in FILE --out FILE", shell_quoted(folder));
+  return fmt::format("gen forward {} --in FILE --out FILE", shell_quote(folder.string()));
 }
 
 std::string of_a_pipeline(const fs::path& folder) {
@@ -85,7 +85,7 @@ std::string of_a_folder_of_runs(const fs::path& folder, const std::string& comma
   std::vector<std::string> runs;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error))
-    if (is_run(entry.path())) runs.push_back(fmt::format("\n    {} {}", command, shell_quoted(entry.path())));
+    if (is_run(entry.path())) runs.push_back(fmt::format("\n    {} {}", command, shell_quote(entry.path().string())));
   if (runs.empty()) return {};
   std::sort(runs.begin(), runs.end());
   const size_t all = runs.size();
@@ -100,7 +100,7 @@ std::string of_a_file(const fs::path& file) {
   const Json content = file.extension() == ".json" ? small_json(file) : Json::object();
   if (content.contains("model") || content.contains("extends"))
     return fmt::format("a config, not a run's folder; train it first: gen train --config {}",
-                       shell_quoted(file));
+                       shell_quote(file.string()));
   return {};
 }
 
@@ -120,7 +120,7 @@ std::string what_it_is(const fs::path& path, const std::string& command) {
     const bool file = !fs::is_directory(path, error);
     const auto step = file ? "" : step_of(path);
     return fmt::format("a {} of a run; name the run: {} {}{}",
-                       !step.empty() ? "checkpoint" : file ? "file" : "folder", command, shell_quoted(*run),
+                       !step.empty() ? "checkpoint" : file ? "file" : "folder", command, shell_quote(run->string()),
                        step.empty() ? "" : " --checkpoint " + step);
   }
   if (!fs::is_directory(path, error)) return of_a_file(path);

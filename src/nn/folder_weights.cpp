@@ -11,6 +11,7 @@
 
 #include "gen/core/error.h"
 #include "gen/core/log.h"
+#include "gen/core/quote.h"
 #include "gen/core/text.h"
 #include "gen/io/json_file.h"
 #include "gen/io/safetensors.h"
@@ -101,7 +102,7 @@ std::string found_instead(const fs::path& folder) {
           "    cd {1} && python3 -c \"import torch, safetensors.torch as s; s.save_file({{k: v.contiguous() "
           "for k, v in "
           "torch.load('{0}', map_location='cpu', weights_only=True).items()}}, '{2}{3}')\"",
-          name, shell_quoted(folder), kStem, kSafetensors);
+          name, shell_quote(folder.string()), kStem, kSafetensors);
     if (ending == ".msgpack" || ending == ".h5" || ending == ".onnx")
       return fmt::format("; {} is of another framework: save the model from PyTorch as safetensors", name);
   }

@@ -5,7 +5,7 @@
 #include "data/held_out.h"
 #include "data/in_memory_images.h"
 #include "gen/core/error.h"
-#include "gen/core/text.h"
+#include "gen/core/quote.h"
 #include "gen/io/content.h"
 #include "gen/io/file.h"
 
@@ -32,7 +32,7 @@ std::string found_instead(const fs::path& folder) {
   std::error_code error;
   if (fs::exists(folder / "cifar-10-binary.tar.gz", error))
     return fmt::format("; unpack the archive that is there: tar -xzf {} -C {}",
-                       shell_quoted(folder / "cifar-10-binary.tar.gz"), shell_quoted(folder));
+                       shell_quote((folder / "cifar-10-binary.tar.gz").string()), shell_quote(folder.string()));
   if (fs::exists(folder / "cifar-10-batches-py", error) || fs::exists(folder / "data_batch_1", error) ||
       fs::exists(folder / "cifar-10-python.tar.gz", error))
     return "; the Python version (pickles) is there: fetch the binary version, cifar-10-binary.tar.gz, "

@@ -9,14 +9,14 @@
 #include <set>
 
 #include "gen/core/error.h"
-#include "gen/core/text.h"
+#include "gen/core/quote.h"
 
 namespace gen {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<Split> split_named(std::string name) {
+std::optional<Split> split_of_name(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   if (name == "train" || name == "training") return Split::train;
   if (name == "val" || name == "valid" || name == "validation") return Split::validation;
@@ -53,7 +53,7 @@ FolderLayout::FolderLayout(const ImageFolderOptions& options, const std::vector<
 void FolderLayout::find_splits(const std::vector<std::string>& images) {
   for (const auto& image : images) {
     const std::string folder = top_folder(image);
-    const auto split = split_named(folder);
+    const auto split = split_of_name(folder);
     if (!split) {
       splits_.clear();
       return;
@@ -122,10 +122,10 @@ std::vector<FolderLayout::Remark> FolderLayout::remarks() const {
                                                         : fmt::format("classes: {}", shortened(classes_)))});
   }
   const auto path_of = [&](const std::string& folder) {
-    return shell_quoted(fs::path(options_.path) / folder);
+    return shell_quote((fs::path(options_.path) / folder).string());
   };
   for (const auto& name : classes_)
-    if (splits_.empty() && split_named(name) == Split::train)
+    if (splits_.empty() && split_of_name(name) == Split::train)
       all.push_back(
           {log::Level::warning,
            fmt::format("\"{}\" is taken for a class, as not every folder is named as a split is (classes: "

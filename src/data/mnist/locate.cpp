@@ -11,7 +11,7 @@
 
 #include "gen/core/error.h"
 #include "gen/core/log.h"
-#include "gen/core/text.h"
+#include "gen/core/quote.h"
 
 namespace gen {
 namespace {
@@ -58,7 +58,7 @@ std::string settings(const EmnistSet& set, const fs::path& folder) {
       "--set data.path={} --set data.train_prefix=emnist-{}-train --set data.test_prefix=emnist-{}-test "
       "--set "
       "data.num_classes={} --set data.first_label={} --set data.transposed=true",
-      shell_quoted(folder), set.name, set.name, set.num_classes, set.first_label);
+      shell_quote(folder.string()), set.name, set.name, set.num_classes, set.first_label);
 }
 
 // What else lies in the folders that were looked at.
@@ -91,7 +91,7 @@ std::vector<fs::path> folders_of(const fs::path& folder) {
   if (is_file(folder))
     throw DataError(fmt::format(
         "{}: expected the folder of the IDX files, got a file: --set data.path={}", folder.string(),
-        shell_quoted(folder.has_parent_path() ? folder.parent_path() : fs::path("."))));
+        shell_quote(folder.has_parent_path() ? folder.parent_path().string() : ".")));
   for (const auto& each : folders) {
     const auto images = find_file(each, prefix, kImages), labels = find_file(each, prefix, kLabels);
     if (images || labels)
@@ -116,7 +116,7 @@ IdxPair locate_idx(const fs::path& folder, const std::string& prefix) {
   for (const auto& each : folders)
     if (auto pair = find_pair(each, prefix)) {
       found.push_back(*pair);
-      paths.push_back("--set data.path=" + shell_quoted(each));
+      paths.push_back("--set data.path=" + shell_quote(each.string()));
     }
   if (found.empty()) missing(folder, prefix, folders);
   if (found.size() > 1)
