@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # From nothing to a picture: sets up, builds, trains a small diffusion model on the embedded shapes, samples, and
 # says where the picture is. A second run redoes nothing that is done.
+#
+#   scripts/quickstart.sh            CUDA kernels only where a GPU is seen
+#   scripts/quickstart.sh --cuda     CUDA kernels and LibTorch's CUDA part in any case
 set -euo pipefail
 cd "$(dirname "$0")/.."
 config=configs/diffusion/shapes.json
 run=runs/quickstart
-scripts/build.sh release gen_binary
+case "${1:-}" in
+  "") build=() ;;
+  --cuda) build=(--cuda) ;;
+  *) sed -n '2,7p' "$0" | cut -c3-; exit 2 ;;
+esac
+scripts/build.sh "${build[@]}" release gen_binary
 gen=build/release/bin/gen
 if [ ! -f "$run/summary.json" ]; then
   resume=()

@@ -82,7 +82,10 @@ install_torch() {
   say "installing LibTorch $torch_version into $prefix (about $([ "$cuda" = yes ] && echo '4.6 GB' || echo '1.2 GB'))"
   rm -rf "$staging"
   mkdir -p "$(dirname "$prefix")"
-  python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore "${flags[@]}" --target "$staging" "${specs[@]}"
+  # Half a minute or more of download: shown where someone looks.
+  local quiet=(-q)
+  [ -t 1 ] && quiet=()
+  python3 -m pip install "${quiet[@]}" --disable-pip-version-check --root-user-action=ignore "${flags[@]}" --target "$staging" "${specs[@]}"
   echo "$wanted" >"$staging/.setup"
   rm -rf "$prefix"
   mv "$staging" "$prefix"

@@ -99,6 +99,11 @@ if [ "$quick" = no ]; then
   done
 fi
 
+# What all of it cost; CONTRIBUTING.md has the budget. (In a pipe `times` would tell of the pipe alone.)
+report=$(mktemp)
+times >"$report"
+awk -v seconds=$SECONDS -F '[ms ]+' 'NR == 2 { printf "%.0f CPU-minutes, %.0f on the clock\n", $1 + $3 + ($2 + $4) / 60, seconds / 60 }' "$report"
+rm -f "$report"
 [ ${#failures[@]} -gt 0 ] && printf 'failed: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
