@@ -70,6 +70,21 @@ void check_begins_in(const fs::path& folder, RunMode mode) {
                     folder.string(), fmt::join(strange, ", "), strange.size() == 1 ? "was" : "were"));
 }
 
+// Told before anything is done, not when the file is written.
+void check_links(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (is_made_name(entry.path().filename().string()) && entry.is_symlink(error))
+      throw IoError(fmt::format("{}: a link to {}: gen writes no file of a run through a link (move it away)",
+                                entry.path().string(), fs::read_symlink(entry.path(), error).string()));
+  if (fs::is_symlink(folder / "checkpoints", error))
+    log::warning(
+        "{}: a link, through which nothing is deleted: train.keep_last has no effect (to keep a run on "
+        "another "
+        "disk, link its whole folder)",
+        (folder / "checkpoints").string());
+}
+
 // A run of before the list was kept, or that lost it: its fixed files are its own. Its checkpoints are no longer removed.
 void adopt(const fs::path& folder, MadeList& made) {
   made.begin();
@@ -103,6 +118,7 @@ RunDir RunDir::open_for_training(const fs::path& folder, RunMode mode) {
   check_begins_in(folder, mode);
   posix::Descriptor lock = lock_run(folder);
   check_begins_in(folder, mode);  // another process may have begun a run meanwhile
+  check_links(folder);
   remove_leftovers(folder);
   RunDir run(folder, mode, std::make_unique<Held>(std::move(lock), HeldFolder(folder)));
   if (mode == RunMode::overwrite && run.made_->begun()) remove_made(folder, *run.made_);

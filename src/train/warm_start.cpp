@@ -90,6 +90,7 @@ Json begin_at(const WarmStart& warm, Model& model) {
   load_into(model, source);
   Json provenance{{"source", warm.source.string()}, {"checkpoint", warm.checkpoint}};
   provenance.update(source.provenance);
+  provenance["file"] = fs::absolute(provenance["file"].get<std::string>()).string();
   return provenance;
 }
 

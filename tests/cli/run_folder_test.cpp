@@ -134,6 +134,16 @@ TEST_F(RunFolderCli, ADanglingCheckpointsFolderIsToldInWords) {
   }
 }
 
+TEST_F(RunFolderCli, ALinkInTheRunIsRefusedBeforeAnythingIsDone) {
+  const std::string config = read_text(run() / "config.json");
+  fs::rename(run() / "STATUS", temp / "elsewhere");
+  fs::create_symlink(temp / "elsewhere", run() / "STATUS");
+  const auto refused = resume({"--set", "train.steps=8"});
+  EXPECT_EQ(refused.exit_code, 6) << refused.err;
+  EXPECT_EQ(read_text(temp / "elsewhere"), "done\n");
+  EXPECT_EQ(read_text(run() / "config.json"), config);
+}
+
 TEST_F(RunFolderCli, AnOverwriteTakesNothingThatGenDidNotMake) {
   write_text(run() / "samples/mine.txt", "mine");
   fs::create_directory(temp / "stranger");
