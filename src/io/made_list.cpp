@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kHeader =
-    "# What gen made in this folder: + made, - removed. gen deletes nothing else here.\n";
+    "# What gen made in this folder: + made, = finished, - removed. gen deletes nothing else here.\n";
 constexpr uint64_t kLargestList = uint64_t{64} << 20;
 constexpr std::array<std::string_view, 7> kFiles{"config.json",   "run.json",     "STATUS",       "train.log",
                                                  "metrics.jsonl", "summary.json", "skipped.jsonl"};
@@ -98,6 +98,8 @@ void MadeList::add(const std::vector<std::string>& names) {
   if (!lines.empty()) append(lines);
 }
 
+void MadeList::finish(const std::string& name) { append({"= " + name}); }
+
 void MadeList::drop(const std::string& name) {
   if (lists(name)) append({"- " + name});
 }
@@ -108,7 +110,7 @@ void MadeList::take(const std::string& line) {
   if (!is_made_name(name)) return;
   if (line[0] == '+') names_.insert(name);
   if (line[0] == '-') names_.erase(name);
-  if (const auto folder = fs::path(name); folder.parent_path() == "checkpoints")
+  if (const auto folder = fs::path(name); line[0] != '+' && folder.parent_path() == "checkpoints")
     newest_step_ = std::max(newest_step_, checkpoint_step(folder.filename().string()));
 }
 

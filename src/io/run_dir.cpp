@@ -173,6 +173,10 @@ void RunDir::note_made(const std::vector<fs::path>& files) const {
   if (made_->begun()) made_->add(names);
 }
 
+void RunDir::note_finished(const fs::path& checkpoint) const {
+  if (made_->begun()) made_->finish(name_of(checkpoint));
+}
+
 bool RunDir::made(const fs::path& file) const { return made_->lists(name_of(file)); }
 
 void RunDir::disclaim(const fs::path& file) const { made_->drop(name_of(file)); }

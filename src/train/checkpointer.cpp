@@ -103,6 +103,7 @@ void Checkpointer::write(const Progress& progress) {
     set_aside(place);
   run_.claim(place);
   save_checkpoint(run_.checkpoints(), progress.step, files, state);
+  run_.note_finished(place);
   saved_step_ = progress.step;
   verified_[saved_step_] = true;
   prune(progress);

@@ -10,7 +10,8 @@
 
 namespace gen {
 
-/// A line an event, appended before the thing is made: "+ checkpoints/step_00000010" made, "- ..." removed. Names are
+/// A line an event, appended before the thing is made: "+ checkpoints/step_00000010" made, "= ..."
+/// a checkpoint that was finished, "- ..." removed. Names are
 /// relative to the run. A torn last line (a kill) is dropped; lines that are no name of gen's are ignored, so that a list
 /// written by somebody else cannot have anything deleted that gen never makes.
 class MadeList {
@@ -25,10 +26,11 @@ class MadeList {
   void begin();
   bool lists(const std::string& name) const { return names_.contains(name); }
   const std::set<std::string>& names() const { return names_; }
-  /// The greatest step of a checkpoint that was ever made here, removed or not; -1: none.
+  /// The greatest step of a checkpoint that was ever finished here, removed or not; -1: none.
   int64_t newest_step() const { return newest_step_; }
   /// Adds those that are not listed, in one write.
   void add(const std::vector<std::string>& names);
+  void finish(const std::string& name);
   void drop(const std::string& name);
 
  private:

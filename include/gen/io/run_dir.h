@@ -55,6 +55,8 @@ class RunDir {
   void claim(const std::filesystem::path& file) const;
   /// Notes files that are made under names that were free.
   void note_made(const std::vector<std::filesystem::path>& files) const;
+  /// After a checkpoint that was claimed is whole: a resume that does not find it is one that lost something.
+  void note_finished(const std::filesystem::path& checkpoint) const;
   /// Whether made.txt lists it.
   bool made(const std::filesystem::path& file) const;
   /// After a thing that was made is removed.

@@ -258,6 +258,8 @@ TEST(MadeList, ATornLineIsNoEntry) {
     made.add({"checkpoints/step_00000001"});
     made.add({"checkpoints/step_00000002"});
     made.drop("checkpoints/step_00000001");
+    EXPECT_EQ(made.newest_step(), 1) << "a claim is no checkpoint yet";
+    made.finish("checkpoints/step_00000002");
   }
   write_text(folder / "made.txt", read_text(folder / "made.txt") + "+ samples/half");
   MadeList(folder.path()).add({"STATUS"});
