@@ -126,7 +126,7 @@ Drawn draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t seed,
                                   done, total));
     };
     progress.update(fmt::format("samples {}-{} of {}", first + 1, first + count, options.count));
-    const Samples samples = loaded.model->sample(request);
+    const Samples samples = draw_batch(*loaded.model, request);
     check_finite(samples, first);
     drawn.evaluations = samples.evaluations;
     if (samples.label.defined()) {

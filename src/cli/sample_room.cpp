@@ -4,8 +4,10 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "gen/core/error.h"
+#include "gen/core/failure.h"
 #include "gen/core/memory.h"
 #include "gen/core/units.h"
 
@@ -60,13 +62,18 @@ void require_room_for_samples(const LoadedRun& loaded, const std::string& format
   if (files) require_disk_for_files(options.count, out);
 }
 
-std::string out_of_memory_while_drawing(const SampleOptions& options, const std::string& detail) {
-  const std::string why = detail.empty() ? "" : fmt::format(" ({})", detail);
-  if (std::min(options.batch_size, options.count) == 1)
-    return fmt::format("out of memory with one sample at a time{}: the model is too large for this machine",
-                       why);
-  return fmt::format("out of memory with --batch-size {}{}: a smaller one draws the same samples",
-                     options.batch_size, why);
+Samples draw_batch(Model& model, const SampleRequest& request) {
+  try {
+    return model.sample(request);
+  } catch (...) {
+    const Failure failure = explain(std::current_exception());
+    if (failure.code != ExitCode::out_of_memory) throw;
+    throw OutOfMemoryError(
+        request.count == 1
+            ? std::string("out of memory with one sample at a time: the model is too large for this machine")
+            : fmt::format("out of memory with {} samples at a time: a smaller --batch-size draws the same samples",
+                          request.count));
+  }
 }
 
 }  // namespace gen::cli

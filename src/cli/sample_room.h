@@ -13,7 +13,8 @@ namespace gen::cli {
 void require_room_for_samples(const LoadedRun& loaded, const std::string& format,
                               const std::filesystem::path& out);
 
-/// What to say where memory ran out while drawing: the batch's fault, or that of a single sample.
-std::string out_of_memory_while_drawing(const SampleOptions& options, const std::string& detail);
+/// model.sample(request). Throws OutOfMemoryError where memory runs out, saying whether so many samples at once are too many
+/// or a single one is.
+Samples draw_batch(Model& model, const SampleRequest& request);
 
 }  // namespace gen::cli
