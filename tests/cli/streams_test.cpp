@@ -29,10 +29,10 @@ TEST(ClosedStreams, NoFileOfARunGetsWhatWasMeantForThem) {
     int count = 0;
     for (std::string line; std::getline(lines, line); ++count)
       EXPECT_TRUE(line.starts_with("{\"step\"")) << line;
-    EXPECT_EQ(count, 2) << closed;
+    EXPECT_EQ(count, 3) << closed << ": two steps and a validation";
   }
   const auto sampled = in_bash("$gen sample --run " + (folder / "a").string() + " --count 2 --out " +
-                             (folder / "s").string() + " >&- 2>&-");
+                               (folder / "s").string() + " >&- 2>&-");
   EXPECT_EQ(sampled.exit_code, 0);
   EXPECT_TRUE(read_text(folder / "s" / "scatter.png").starts_with("\x89PNG"));
 }
@@ -45,11 +45,8 @@ TEST(ClosedStreams, ResultsThatWouldBeNowhereElseAreAnError) {
 }
 
 TEST(ClosedStreams, AReaderThatHasEnoughIsNoError) {
-  // More than a pipe holds, so that the writer meets the closed end.
-  const auto gone = in_bash(
-      "{ $gen describe config; echo $? >&2; } | sleep 0; { for i in 1 2 3 4 5 6 7 8; do $gen "
-      "describe config --json || echo $? >&2; done; } | head -c 1");
-  EXPECT_EQ(gone.err, "0\n");
+  // The reader is gone before the writer has begun.
+  EXPECT_EQ(in_bash("{ $gen describe config; echo $? >&2; } | true").err, "0\n");
 }
 
 // What has nothing to save need not be asked twice, wherever it is: here it waits for its config to be written.
