@@ -48,7 +48,7 @@ int64_t class_named(const std::string& label, const DataSpec& data, const std::s
   if (is_number(label) && !numbers_are_names && std::stoll(label) < data.num_classes)
     return std::stoll(label);
   throw ConfigError(fmt::format("{}: expected {}, got \"{}\"{}", where, expected(data, numbers_are_names),
-                                label, did_you_mean(label, names)));
+                                label, is_number(label) ? "" : did_you_mean(label, names)));
 }
 
 }  // namespace gen
