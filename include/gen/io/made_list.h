@@ -10,10 +10,9 @@
 
 namespace gen {
 
-/// A line an event, appended before the thing is made: "+ checkpoints/step_00000010" made, "= ..."
-/// a checkpoint that was finished, "- ..." removed. Names are
-/// relative to the run. A torn last line (a kill) is dropped; lines that are no name of gen's are ignored, so that a list
-/// written by somebody else cannot have anything deleted that gen never makes.
+/// A line an event: "+ checkpoints/step_00000010" claimed, before it is made; "= ..." a checkpoint that was finished;
+/// "- ..." removed. Names are relative to the run. A torn last line (a kill) is dropped; lines that are no name of gen's are
+/// ignored, so that a list written by somebody else cannot have anything deleted that gen never makes.
 class MadeList {
  public:
   static constexpr const char* kFile = "made.txt";
