@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "gen/config/json.h"
+#include "gen/config/json_text.h"
 #include "gen/core/error.h"
 #include "gen/core/quote.h"
 #include "gen/io/file.h"
@@ -38,9 +38,11 @@ std::optional<fs::path> run_around(const fs::path& path) {
 Json small_json(const fs::path& path) {
   constexpr uint64_t kLargest = 1 << 20;
   try {
-    const Json value =
-        Json::parse(read_file(path, kLargest), nullptr, /*allow_exceptions=*/false, /*comments=*/true);
-    return value.is_object() ? value : Json::object();
+    Json value;
+    Issues mistakes;
+    const bool read =
+        parse_json(read_file(path, kLargest), path.string(), value, mistakes, /*comments=*/true);
+    return read && value.is_object() ? value : Json::object();
   } catch (const Error&) {
     return Json::object();
   }
@@ -85,7 +87,8 @@ std::string of_a_folder_of_runs(const fs::path& folder, const std::string& comma
   std::vector<std::string> runs;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error))
-    if (is_run(entry.path())) runs.push_back(fmt::format("\n    {} {}", command, shell_quote(entry.path().string())));
+    if (is_run(entry.path()))
+      runs.push_back(fmt::format("\n    {} {}", command, shell_quote(entry.path().string())));
   if (runs.empty()) return {};
   std::sort(runs.begin(), runs.end());
   const size_t all = runs.size();
@@ -107,7 +110,8 @@ std::string of_a_file(const fs::path& file) {
 // "1000" of .../step_00001000; empty of another folder.
 std::string step_of(const fs::path& folder) {
   constexpr std::string_view kStep = "step_";
-  const std::string name = folder.has_filename() ? folder.filename().string() : folder.parent_path().filename().string();
+  const std::string name =
+      folder.has_filename() ? folder.filename().string() : folder.parent_path().filename().string();
   const std::string digits = name.starts_with(kStep) ? name.substr(kStep.size()) : "";
   const bool number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
   return number ? digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1)) : "";
@@ -120,8 +124,10 @@ std::string what_it_is(const fs::path& path, const std::string& command) {
     const bool file = !fs::is_directory(path, error);
     const auto step = file ? "" : step_of(path);
     return fmt::format("a {} of a run; name the run: {} {}{}",
-                       !step.empty() ? "checkpoint" : file ? "file" : "folder", command, shell_quote(run->string()),
-                       step.empty() ? "" : " --checkpoint " + step);
+                       !step.empty() ? "checkpoint"
+                       : file        ? "file"
+                                     : "folder",
+                       command, shell_quote(run->string()), step.empty() ? "" : " --checkpoint " + step);
   }
   if (!fs::is_directory(path, error)) return of_a_file(path);
   if (fs::exists(path / "manifest.json", error))

@@ -51,6 +51,9 @@ TEST(BrokenInputs, JsonOfAnyDepthIsRefused) {
     EXPECT_NE(told.text.find("deep.json: nested deeper than 64 levels"), std::string::npos) << told.text;
   }
   EXPECT_EQ(gen_on_a_small_machine({"check", "--config", folder / "deep.json"}).exit_code, 2);
+  fs::create_directories(folder / "network");
+  write_text(folder / "network/config.json", "{\"a\":" + nested(500'000) + "}");
+  EXPECT_EQ(gen_on_a_small_machine({"sample", "--run", folder / "network"}).exit_code, 2);
   fs::create_directories(folder / "step_00000001");
   write_text(folder / "step_00000001/manifest.json",
              "{\"format\":" + nested(1'000'000) + ",\"step\":1,\"files\":{\"state.json\":{}}}");
