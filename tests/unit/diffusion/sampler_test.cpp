@@ -42,10 +42,10 @@ TEST(Samplers, FollowTheTrajectoriesOfDiffusers) {
     const auto schedule = test::make_schedule(expected["noise_schedule"]);
     const auto sampler = test::make_sampler(expected["sampler"]);
     DummyDenoiser denoise(*schedule, prediction_type(expected["prediction_type"]));
-    Rng rng(0);
+    at::Generator torch_generator = at::detail::createCPUGenerator(0);
     auto x = (torch::arange(768, at::kFloat) / 768).view({3, 8, 8, 4}).permute({3, 0, 1, 2});
-    x = sampler->run(denoise, *schedule, x, [&](const at::Tensor& like) { return rng.normal(like.sizes()); },
-                     {});
+    x = sampler->run(denoise, *schedule, x,
+                     [&](const at::Tensor& like) { return torch::randn(like.sizes(), torch_generator); }, {});
 
     EXPECT_EQ(denoise.times.size(), static_cast<size_t>(sampler->evaluations(*schedule)));
     if (!expected["timesteps"].empty()) {
