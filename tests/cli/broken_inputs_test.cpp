@@ -94,7 +94,8 @@ TEST(BrokenInputs, ATableIsNotPaddedToANameOfMegabytes) {
 TEST(BrokenInputs, ValuesOfAnotherTypeAreToldByFileAndField) {
   const TempDir folder;
   write_text(folder / "c.json", R"({
-    "model": {"type": "vae", "latent_dim": 2, "encoder": {"type": "mlp", "hidden_sizes": [8]}},
+    "model": {"type": "vae", "latent_dim": 2, "likelihood": {"type": "gaussian"},
+              "encoder": {"type": "mlp", "hidden_sizes": [8]}},
     "data": {"type": "toy2d", "num_examples": 64, "num_held_out": 16},
     "train": {"steps": 1, "batch_size": 8, "sample_count": 0}
   })");
@@ -140,8 +141,9 @@ TEST(BrokenInputs, JsonThatOnlyLooksLikeGensIsShownAsItIs) {
 
 TEST(BrokenInputs, TooManyOpenFilesAreToldAsSuch) {
   const TempDir folder;
-  write_text(folder / "c.json",
-             R"({"model": {"type": "vae"}, "data": {"type": "toy2d"}, "train": {"steps": 1}})");
+  write_text(
+      folder / "c.json",
+      R"({"model": {"type": "vae", "likelihood": {"type": "gaussian"}}, "data": {"type": "toy2d"}, "train": {"steps": 1}})");
   for (const int limit : {4, 5, 6, 7}) {
     const auto told =
         gen_within(fmt::format("ulimit -n {}", limit), {"train", "--config", folder / "c.json", "--quiet",

@@ -102,7 +102,8 @@ TEST(UntrustedText, LineBreaksInNamesAreRefused) {
 TEST(UntrustedText, OfARunIsEscapedAndItsNextLineCanBePasted) {
   const TempDir folder;
   write_text(folder / "c.json", R"({
-    "model": {"type": "vae", "latent_dim": 2, "encoder": {"type": "mlp", "hidden_sizes": [8]}},
+    "model": {"type": "vae", "latent_dim": 2, "likelihood": {"type": "gaussian"},
+              "encoder": {"type": "mlp", "hidden_sizes": [8]}},
     "data": {"type": "toy2d", "num_examples": 64, "num_held_out": 16},
     "train": {"steps": 1, "batch_size": 8, "sample_count": 0}
   })");
