@@ -146,8 +146,7 @@ void merge_over(Json& base, const Json& over, const std::string& pointer, const 
 
 // Where the paths of a config begin: at its folder, or at the working directory where it comes from a pipe.
 std::filesystem::path folder_of(const std::filesystem::path& config) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(config, error) ? config.parent_path() : std::filesystem::path();
+  return is_named_file(config) ? config.parent_path() : std::filesystem::path();
 }
 
 // Reads a config over what it extends. Files may extend each other in 2^n ways: what all of it may cost is bounded.
@@ -213,6 +212,13 @@ class ConfigReader {
 };
 
 }  // namespace
+
+bool is_named_file(const std::filesystem::path& config) {
+  const std::string& path = config.native();
+  std::error_code error;
+  return !path.starts_with("/dev/") && !path.starts_with("/proc/") &&
+         std::filesystem::is_regular_file(config, error);
+}
 
 Document Document::read(const std::filesystem::path& path, Issues& issues) {
   Document document;

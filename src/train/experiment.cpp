@@ -140,8 +140,7 @@ ExperimentOptions load_experiment(const std::filesystem::path& config, const std
   load(document, experiment, issues, "", policy);
   issues.throw_if_any();
   if (experiment.name.empty()) {
-    std::error_code error;  // a pipe has no name that says anything
-    const bool file = std::filesystem::is_regular_file(config, error);
+    const bool file = is_named_file(config);  // a pipe has no name that says anything
     experiment.name =
         fmt::format("{}-{}", experiment.model.type, file ? config.stem().string() : experiment.data.type);
   }

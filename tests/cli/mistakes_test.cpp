@@ -96,7 +96,7 @@ TEST(Mistakes, AFolderThatIsNoRunIsToldSo) {
 TEST(Mistakes, MemoryThatRunsOutIsExit5) {
   const TempDir folder;
   write_text(folder / "config.json", R"({
-  "model": {"type": "vae", "encoder": {"type": "mlp", "hidden_sizes": [65536, 65536]}},
+  "model": {"type": "vae", "encoder": {"type": "mlp", "hidden_sizes": [65536, 65536]}, "likelihood": {"type": "gaussian"}},
   "data": {"type": "toy2d"}
 })");
   // 16 GiB of weights under a limit of 8 GiB of address space.

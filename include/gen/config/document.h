@@ -29,6 +29,10 @@ class Issues {
   size_t size_ = 0;
 };
 
+/// Whether `config` says where it lies and what it is called: a file, and no name of an open descriptor (/dev/stdin,
+/// /dev/fd/63), whether a pipe or a file is behind it.
+bool is_named_file(const std::filesystem::path& config);
+
 /// A JSON value and, for error texts, the file (or "--set") each part came from.
 class Document {
  public:
