@@ -66,15 +66,14 @@ at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 
 at::Tensor conv_transpose2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             int64_t stride, int64_t padding, at::IntArrayRef output_padding) {
-  constexpr int64_t kBlock = 16;  // channels that oneDNN works on at once
   if (!as_torch(x) && recording())
     return convolution(
         x, weight, bias,
         {.stride = stride, .padding = padding, .transposed = true, .output_padding = output_padding.vec()});
-  if (as_torch(x) || in_autocast() || weight.size(1) >= kBlock)
+  if (as_torch(x) || in_autocast())
     return at::conv_transpose2d(x, weight, bias, stride, padding, output_padding);
-  // With fewer channels oneDNN sums in another order for some batches. So: each pixel's kernel by a product, then all
-  // of them laid over each other.
+  // oneDNN sums in another order for some batches: which, depends on channels and instruction set. So: each pixel's
+  // kernel by a product, then all of them laid over each other.
   const int64_t k = weight.size(2);
   const auto size = [&](int64_t d) {
     return (x.size(d + 2) - 1) * stride - 2 * padding + k + output_padding[static_cast<size_t>(d)];
