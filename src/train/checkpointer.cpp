@@ -47,9 +47,9 @@ bool Checkpointer::restore(Progress& progress) {
   const JsonFields fields(state, (checkpoint->folder / "state.json").string());
   if (!was_trained_here(record_, state))
     throw DataError(fmt::format(
-        "{}: not a checkpoint of this run: its state.json has a config hash that is none of the run's "
+        "{}: not a checkpoint of this run: its state.json has a config hash that {} does not list "
         "(move it away to go on from the one before it)",
-        checkpoint->folder.string()));
+        checkpoint->folder.string(), run_.run().string()));
   load_state(session_.model->module(), load_checkpoint_tensors(*checkpoint, "model"),
              (checkpoint->folder / "model.safetensors").string());
   session_.optimizer->load_state(load_checkpoint_tensors(*checkpoint, "optimizer"));

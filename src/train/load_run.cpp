@@ -16,19 +16,19 @@ namespace {
 // A run that trains on prunes a checkpoint while it is read: how often the next one is taken instead.
 constexpr int kMaxPruned = 10;
 
-void refuse_another_runs(const CheckpointInfo& checkpoint, const Json& record) {
+void refuse_another_runs(const RunDir& run, const CheckpointInfo& checkpoint, const Json& record) {
   if (was_trained_here(record, load_checkpoint_state(checkpoint))) return;
-  throw DataError(fmt::format(
-      "{}: not a checkpoint of this run: its state.json has a config hash that is none of the run's "
-      "(move it away, or take another with --checkpoint)",
-      checkpoint.folder.string()));
+  throw DataError(
+      fmt::format("{}: not a checkpoint of this run: its state.json has a config hash that {} does not list "
+                  "(move it away, or take another with --checkpoint)",
+                  checkpoint.folder.string(), run.run().string()));
 }
 
 void load_weights(const RunDir& run, const Json& record, const RunWeights& which, CheckpointInfo checkpoint,
                   LoadedRun& loaded) {
   for (int attempt = 1;; ++attempt) {
     try {
-      refuse_another_runs(checkpoint, record);
+      refuse_another_runs(run, checkpoint, record);
       const std::string weights = weights_name(checkpoint, which.raw);
       load_state(loaded.model->module(), load_checkpoint_tensors(checkpoint, weights),
                  (checkpoint.folder / (weights + ".safetensors")).string());

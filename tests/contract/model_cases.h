@@ -28,7 +28,7 @@ inline std::vector<ModelCase> model_cases() {
   return {
       {"vae_mlp_bernoulli", images(1, 8),
        R"({"type": "vae", "latent_dim": 4, "encoder": {"type": "mlp", "hidden_sizes": [32]}})", "null", false,
-       2e-2, 200},
+       2e-2, 500},
       {"vae_mlp_importance_weighted", images(1, 8),
        R"({"type": "vae", "latent_dim": 4, "encoder": {"type": "mlp", "hidden_sizes": [32], "activation": "tanh"},
            "likelihood": {"type": "bernoulli", "binarization": "static"}, "importance_samples": 5})"},
