@@ -6,7 +6,7 @@
 #   scripts/quickstart.sh --cuda     CUDA kernels and LibTorch's CUDA part in any case
 set -euo pipefail
 cd "$(dirname "$0")/.."
-config=configs/diffusion/shapes.json
+config=configs/diffusion/quickstart.json
 run=runs/quickstart
 case "${1:-}" in
   "") build=() ;;
@@ -18,7 +18,7 @@ gen=build/release/bin/gen
 if [ ! -f "$run/summary.json" ]; then
   resume=()
   [ -d "$run/checkpoints" ] && resume=(--resume)
-  echo "==> training on the embedded data set (about a minute)"
+  echo "==> training on the embedded data set (about two minutes on two cores)"
   $gen train --config "$config" --run-dir "$run" "${resume[@]}"
 fi
 echo "==> sampling"
@@ -28,7 +28,7 @@ cat <<EOF
 The picture:  $PWD/$run/samples/grid.png
 Try next:
   cd $(printf %q "$PWD")
-  $gen eval --run $run --limit 500              # its scores; why this bound is far off: src/models/diffusion/README.md
+  $gen eval --run $run --limit 500              # its scores
   $gen sample --run $run --seed 1 --count 16    # other samples
   $gen list                                     # everything there is
   $gen describe model diffusion                 # the options of one type
