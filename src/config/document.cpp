@@ -11,7 +11,6 @@
 #include <unordered_map>
 
 #include "config/byte_text.h"
-#include "config/encoding.h"
 #include "config/field_text.h"
 #include "gen/config/json_text.h"
 #include "gen/core/error.h"
@@ -66,7 +65,11 @@ bool read_text(const std::filesystem::path& path, size_t max_bytes, std::string&
     return false;
   };
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return refuse("expected a file, got a folder");
+  if (std::filesystem::is_directory(path, error))
+    return refuse(
+        std::filesystem::exists(path / "config.json", error)
+            ? fmt::format("expected a file, got a folder (write {})", (path / "config.json").string())
+            : "expected a file, got a folder");
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   if (!in && (errno == ENOENT || errno == ENOTDIR)) return refuse("no such file");
@@ -79,14 +82,13 @@ bool read_text(const std::filesystem::path& path, size_t max_bytes, std::string&
       return refuse(
           fmt::format("expected a config of at most {} bytes, with what it extends", kLargestConfigBytes));
   }
-  if (const auto mistake = encoding_mistake(text); !mistake.empty()) return refuse(mistake);
   return true;
 }
 
 bool parse_text(const std::string& text, const std::string& name, Json& root, Issues& issues) {
   if (!parse_json(text, name, root, issues, /*comments=*/true)) return false;
   if (!root.is_object()) {
-    issues.add(name, fmt::format("expected an object {{...}}, got {}", root.type_name()));
+    issues.add(name, fmt::format("expected an object {{...}}, got {}", field_text::shown(root)));
     return false;
   }
   return true;
@@ -223,7 +225,8 @@ bool is_named_file(const std::filesystem::path& config) {
 Document Document::read(const std::filesystem::path& path, Issues& issues) {
   Document document;
   document.state_->name = path.string();
-  if (!ConfigReader(issues).read(path == "-" ? "/dev/stdin" : path, document.state_->root, document.state_->origins))
+  if (!ConfigReader(issues).read(path == "-" ? "/dev/stdin" : path, document.state_->root,
+                                 document.state_->origins))
     document.state_->root = Json::object();  // half a config would only add mistakes that are none
   return document;
 }

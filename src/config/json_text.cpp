@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "config/encoding.h"
 #include "config/field_text.h"
 #include "gen/core/text.h"
 
@@ -122,6 +123,10 @@ class BoundedBuilder : public nlohmann::json_sax<Json> {
 
 bool parse_json(const std::string& text, const std::string& name, Json& value, Issues& issues,
                 bool comments) {
+  if (const auto mistake = encoding_mistake(text); !mistake.empty()) {
+    issues.add(name, mistake);
+    return false;
+  }
   BoundedBuilder builder(text, name, issues);
   const size_t before = issues.size();
   if (!Json::sax_parse(text, &builder, Json::input_format_t::json, /*strict=*/true, comments)) {

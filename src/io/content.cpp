@@ -29,6 +29,14 @@ constexpr Format kFormats[] = {
     {"\x89HDF"sv, "an HDF5 file"sv},
     {"\x93NUMPY"sv, "a NumPy array"sv},
     {"GGUF"sv, "a GGUF file"sv},
+    {"\x7f"
+     "ELF"sv,
+     "a program"sv},
+    {"%PDF"sv, "a PDF"sv},
+    {"{\n"sv, "JSON text"sv},
+    {"{\""sv, "JSON text"sv},
+    {"{ "sv, "JSON text"sv},
+    {"[{"sv, "JSON text"sv},
 };
 
 }  // namespace

@@ -27,12 +27,42 @@ bool is_damage(int code) {
   return std::find(kDamage.begin(), kDamage.end(), static_cast<J_MESSAGE_CODE>(code)) != kDamage.end();
 }
 
+// libjpeg's reasons, in words that say what is wrong with the file.
+const char* meaning(int code) {
+  switch (code) {
+    case JERR_INPUT_EMPTY:
+    case JERR_INPUT_EOF:
+    case JWRN_JPEG_EOF:
+      return "the file is cut short";
+    case JERR_NO_IMAGE:
+    case JERR_SOS_NO_SOF:
+    case JERR_SOF_NO_SOS:
+      return "it holds no picture";
+    case JERR_EMPTY_IMAGE:
+      return "its width or height is 0";
+    case JERR_BAD_PRECISION:
+      return "its values have more than 8 bits (save it with 8)";
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_ARITH_NOTIMPL:
+    case JERR_NOTIMPL:
+    case JERR_NOT_COMPILED:
+    case JERR_CONVERSION_NOTIMPL:
+      return "it is of a kind that is not read, such as lossless (save it as an ordinary JPEG, or as PNG)";
+    case JERR_NO_HUFF_TABLE:
+    case JERR_NO_QUANT_TABLE:
+      return "a table that its data need is missing";
+    default:
+      return "its data are damaged";
+  }
+}
+
 struct Jpeg {
   jpeg_decompress_struct info{};
   jpeg_error_mgr manager{};
   jpeg_progress_mgr progress{};
   std::jmp_buf jump;
-  std::array<char, JMSG_LENGTH_MAX> error{};
+  bool no_memory = false;
+  const char* error = "";
 
   Jpeg() {
     info.err = jpeg_std_error(&manager);
@@ -47,7 +77,8 @@ struct Jpeg {
 
   [[noreturn]] static void on_error(j_common_ptr info) {
     auto& self = *static_cast<Jpeg*>(info->client_data);
-    info->err->format_message(info, self.error.data());
+    self.error = meaning(info->err->msg_code);
+    self.no_memory = info->err->msg_code == JERR_OUT_OF_MEMORY;
     std::longjmp(self.jump, 1);
   }
   static void on_message(j_common_ptr info, int level) {
@@ -56,7 +87,8 @@ struct Jpeg {
   static void on_progress(j_common_ptr info) {
     if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMostScans) return;
     auto& self = *static_cast<Jpeg*>(info->client_data);
-    std::snprintf(self.error.data(), self.error.size(), "more than %d scans", kMostScans);
+    static_assert(kMostScans == 100);
+    self.error = "more than 100 scans";
     std::longjmp(self.jump, 1);
   }
 };
@@ -92,8 +124,8 @@ codecs::Decoded codecs::decode_jpeg(std::string_view bytes, const std::string& n
   Jpeg jpeg;
   auto& info = jpeg.info;
   const auto check = [&](bool content) {
-    if (!content)
-      throw DataError(fmt::format("{}: not a JPEG that can be read: {}", name, jpeg.error.data()));
+    if (jpeg.no_memory) throw OutOfMemoryError(fmt::format("{}: no memory is left to read it", name));
+    if (!content) throw DataError(fmt::format("{}: not a JPEG that can be read: {}", name, jpeg.error));
   };
   check(guarded(jpeg, [&](j_decompress_ptr p) {
     jpeg_create_decompress(p);

@@ -33,7 +33,7 @@ struct Png {
     info = png == nullptr ? nullptr : png_create_info_struct(png);
     if (info == nullptr) {
       destroy();
-      throw OutOfMemoryError("no memory for libpng");
+      throw OutOfMemoryError("no memory is left to read or write a PNG");
     }
   }
   ~Png() { destroy(); }
@@ -116,6 +116,34 @@ void check_chunks(std::string_view bytes, const std::string& name) {
   }
 }
 
+// libpng's and zlib's reasons, in words that say what is wrong with the file.
+[[noreturn]] void refuse(std::string_view reason, const std::string& name) {
+  struct Meaning {
+    std::string_view sign, words;
+  };
+  static constexpr Meaning kMeanings[] = {
+      {"cut short", "the file is cut short"},
+      {"CRC error", "a part of it is damaged (its checksum differs)"},
+      {"Invalid IHDR",
+       "its header says what no PNG has (size, bits a value, kind of colour, compression, interlacing)"},
+      {"integer out of range", "its header gives a side beyond 2147483647 pixels"},
+      {"Missing IHDR", "its header is missing"},
+      {"Missing PLTE", "its palette is missing"},
+      {"out of place", "its parts are out of order"},
+      {"critical chunk", "it needs a part of a kind that is not known"},
+      {"Not enough", "its pixels end early"},
+      {"Too much", "more data follow its pixels"},
+  };
+  if (reason.find("emory") != reason.npos)
+    throw OutOfMemoryError(fmt::format("{}: no memory is left to read it", name));
+  const auto found = std::find_if(std::begin(kMeanings), std::end(kMeanings), [&](const Meaning& meaning) {
+    return reason.find(meaning.sign) != reason.npos;
+  });
+  throw DataError(
+      fmt::format("{}: not a PNG that can be read: {}", name,
+                  found == std::end(kMeanings) ? "its compressed pixels are damaged" : found->words));
+}
+
 int orientation_of(png_structp png, png_infop info) {
   png_uint_32 bytes = 0;
   png_bytep data = nullptr;
@@ -129,7 +157,7 @@ codecs::Decoded codecs::decode_png(std::string_view bytes, const std::string& na
   Png png(/*writes=*/false);
   png.input = bytes;
   const auto check = [&](bool content) {
-    if (!content) throw DataError(fmt::format("{}: not a PNG that can be read: {}", name, png.error.data()));
+    if (!content) refuse(png.error.data(), name);
   };
   check_chunks(bytes, name);
   check(guarded(png, [&](png_structp p, png_infop info) {
@@ -197,7 +225,7 @@ std::string encode_png(const Image& image, const Metadata& text) {
     png_write_image(p, rows.data());
     png_write_end(p, info);
   });
-  GEN_CHECK(content, "libpng cannot write the image: {}", png.error.data());
+  if (!content) throw OutOfMemoryError("no memory is left to write a PNG");  // the image itself was checked
   return std::move(png.output);
 }
 

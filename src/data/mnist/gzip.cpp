@@ -45,7 +45,7 @@ class GzipStream final : public ByteStream {
  public:
   GzipStream(std::string_view bytes, const std::string& name) : rest_(bytes), name_(name) {
     constexpr int kGzipOnly = 16;
-    GEN_CHECK(inflateInit2(&zlib_, MAX_WBITS + kGzipOnly) == Z_OK, "zlib did not start: {}", text(zlib_.msg));
+    if (inflateInit2(&zlib_, MAX_WBITS + kGzipOnly) != Z_OK) no_memory();
   }
   ~GzipStream() override { inflateEnd(&zlib_); }
   GzipStream(const GzipStream&) = delete;
@@ -67,7 +67,9 @@ class GzipStream final : public ByteStream {
   }
 
  private:
-  static const char* text(const char* message) { return message ? message : "no reason given"; }
+  [[noreturn]] void no_memory() const {
+    throw OutOfMemoryError(fmt::format("{}: no memory is left to unpack it", name_));
+  }
 
   /// A member of the file has ended. Another may follow (RFC 1952, 2.2), and zeros may pad the file, as tapes and
   /// block devices do; gzip and Python read both.
@@ -76,7 +78,8 @@ class GzipStream final : public ByteStream {
     zlib_.avail_in = 0;
     rest_.remove_prefix(std::min(rest_.find_first_not_of('\0'), rest_.size()));
     ended_ = !rest_.starts_with(kMagic);
-    if (!ended_) GEN_CHECK(inflateReset(&zlib_) == Z_OK, "zlib did not start again: {}", text(zlib_.msg));
+    if (!ended_)
+      GEN_CHECK(inflateReset(&zlib_) == Z_OK, "{}: the next part of a gzip file cannot begin", name_);
   }
 
   /// Up to `count` bytes; fewer only at the end of the stream.
@@ -100,9 +103,8 @@ class GzipStream final : public ByteStream {
         continue;
       }
       if (status == Z_BUF_ERROR) throw DataError(fmt::format("{}: the compressed data are truncated", name_));
-      if (status != Z_OK)
-        throw DataError(
-            fmt::format("{}: damaged gzip data ({}); fetch the file again", name_, text(zlib_.msg)));
+      if (status == Z_MEM_ERROR) no_memory();
+      if (status != Z_OK) throw DataError(fmt::format("{}: damaged gzip data (fetch the file again)", name_));
     }
     return done;
   }

@@ -31,7 +31,8 @@ TEST(Document, GivesLineAndColumnOfASyntaxError) {
   Issues issues;
   Document::parse("{\n  \"a\": 1,\n  \"b\" 2\n}", "c.json", issues);
   ASSERT_EQ(issues.size(), 1U);
-  EXPECT_NE(issues.lines()[0].find("c.json: not valid JSON at line 3, column"), std::string::npos)
+  EXPECT_NE(issues.lines()[0].find("c.json: not valid JSON at the end of line 3: expected"),
+            std::string::npos)
       << issues.lines()[0];
 }
 

@@ -62,6 +62,45 @@ TEST(JsonText, TellsDuplicatesAndNumbersThatDoNotFitInItsOwnWords) {
             "x.json: not valid JSON at line 2, column 11: the number 1e999 does not fit a double");
 }
 
+TEST(JsonText, TellsSyntaxErrorsInItsOwnWords) {
+  struct Case {
+    const char *text, *told;
+  };
+  for (const auto& [text, told] : {
+           Case{"", "at line 1, column 1: expected a value, got the end of the text"},
+           Case{"{\"a\": [1, 2", "at line 1, column 12: expected \",\" or \"]\", got the end of the text"},
+           Case{"{'a': 1}",
+                "at line 1, column 2: expected a key in double quotes, got ' (texts take double quotes)"},
+           Case{"{\"a\": 1,}",
+                "at line 1, column 9: expected a key in double quotes, got } (after the last entry comes no "
+                "comma)"},
+           Case{"{\"a\" 1}", "at line 1, column 6: expected \":\" after the key, got a number"},
+           Case{"{\"a\":1 \"b\":2}",
+                "at line 1, column 10: expected \",\" or \"}\", got a text (is a comma missing before it?)"},
+           Case{"[True]", "at line 1, column 2: expected a value, got T (is it true?)"},
+           Case{"[NaN]", "at line 1, column 2: expected a value, got N (JSON has null and no NaN)"},
+           Case{"[tru]", "at line 1, column 5: expected a value, got tru] (texts take double quotes)"},
+           Case{"model: 1", "at line 1, column 1: expected a value, got m (texts take double quotes)"},
+           Case{"[1] x",
+                "at line 1, column 5: expected nothing more after the value, got x (texts take double "
+                "quotes)"},
+           Case{"[1.]", "at line 1, column 4: expected a value, got a number that lacks a digit"},
+           Case{"[\"\\q\"]",
+                "at line 1, column 4: expected a value, got a backslash in a text with a letter that takes "
+                "none (write "
+                "\\\\ for a backslash)"},
+           Case{"[\"a\n\"]",
+                "at the end of line 1: expected a value, got a control character or a line break within a "
+                "text (write "
+                "\\n or \\u and four digits)"},
+           Case{
+               "[\"\xff\"]",
+               "at line 1, column 3: expected a value, got a byte that is no UTF-8 (save the file as UTF-8)"},
+       })
+    EXPECT_EQ(mistake_in(text), std::string("x.json: not valid JSON ") + told) << text;
+  EXPECT_NE(mistake_in(std::string("{\0\"\0a\0", 7)).find("UTF-16"), std::string::npos);
+}
+
 TEST(JsonText, AMillionMistakesAreNotToldAMillionTimes) {
   Issues issues;
   for (int i = 0; i < 1'000'000; ++i) issues.add("x.json", "wrong");

@@ -144,10 +144,31 @@ TEST(Image, DamageNeverCrashes) {
                             read_text(golden("exif6.jpg")), read_text(golden("progressive.jpg"))}) {
     int refused = 0;
     test::for_each_damage(whole, 1000, [&](const std::string& bytes) {
-      refused += refusal([&] { decode_image(bytes, "x", 1 << 16); }).empty() ? 0 : 1;
+      const auto told = refusal([&] { decode_image(bytes, "x", 1 << 16); });
+      refused += told.empty() ? 0 : 1;
+      for (const char* foreign :
+           {"CRC", "IHDR", "IDAT", "chunk", "Huffman", "marker", "SOF", "JPEG file", "0x"})
+        EXPECT_EQ(told.find(foreign), std::string::npos) << "another library's words: " << told;
     });
     EXPECT_GT(refused, 400);
   }
+}
+
+TEST(Image, WhatIsWrongWithAFileIsToldInOurWords) {
+  std::string bits = encode_png(gradient(2, 2, 1)), torn = bits;
+  constexpr size_t kBitDepth = 24;
+  bits[kBitDepth] = 3;
+  const auto crc = ::crc32(0, reinterpret_cast<const Bytef*>(bits.data() + 12), 17);
+  for (size_t i = 0; i < 4; ++i) bits[29 + i] = static_cast<char>(crc >> (24 - 8 * i));
+  EXPECT_NE(refusal([&] { decode_image(bits, "x.png"); }).find("its header says what no PNG has"),
+            std::string::npos);
+  torn[kBitDepth + 6] = '!';
+  EXPECT_EQ(refusal([&] { decode_image(torn, "x.png"); }),
+            "x.png: not a PNG that can be read: a part of it is damaged (its checksum differs)");
+  const std::string lossless("\xff\xd8\xff\xc3\0\x0b\x08\0\x08\0\x08\1\1\x11\0\xff\xd9", 17);
+  EXPECT_NE(
+      refusal([&] { decode_image(lossless, "x.jpg"); }).find("of a kind that is not read, such as lossless"),
+      std::string::npos);
 }
 
 TEST(Image, TensorsRoundHalfToEven) {
