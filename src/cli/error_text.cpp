@@ -41,7 +41,8 @@ ExitCode report(std::exception_ptr error) {
     print_error(failure.message);
     return failure.code;
   } catch (const std::bad_alloc&) {  // not even for the words
-    std::fputs("error: out of memory\n", stderr);
+    std::fputs("error: out of memory: the limit on address space (ulimit -v) or the machine has too little\n",
+               stderr);
     return ExitCode::out_of_memory;
   }
 }

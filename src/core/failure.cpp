@@ -9,13 +9,22 @@
 #include <string_view>
 #include <system_error>
 
+#include "gen/core/memory.h"
 #include "gen/core/os_error.h"
+#include "gen/core/units.h"
 
 namespace gen {
 namespace {
 
+constexpr const char* kWhatTakesLess = "use a smaller --batch-size, train.batch_size or model";
+
+// Names what is left, so that a limit of the shell or the container is not taken for a batch that is too large.
 Failure memory_ran_out() {
-  return {"out of memory; use a smaller --batch-size, train.batch_size or model", ExitCode::out_of_memory};
+  const FreeMemory free = free_memory();
+  return {fmt::format("out of memory: {} are free ({}); {}{}", human_bytes(static_cast<double>(free.bytes)),
+                      free.bound, kWhatTakesLess,
+                      free.bound.find("limit") == std::string::npos ? "" : ", or raise that limit"),
+          ExitCode::out_of_memory};
 }
 
 // LibTorch reports a refused allocation in words that differ by allocator; oneDNN without any.
@@ -66,6 +75,8 @@ Failure of_torch(const c10::Error& error) {
 Failure explain(std::exception_ptr error) {
   try {
     std::rethrow_exception(std::move(error));
+  } catch (const TensorTooLarge& e) {
+    return {fmt::format("out of memory: {}; {}", e.what(), kWhatTakesLess), e.code()};
   } catch (const Error& e) {
     return {e.what(), e.code()};
   } catch (const std::bad_alloc&) {

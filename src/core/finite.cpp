@@ -20,8 +20,9 @@ std::string listed(const std::vector<T>& list) {
 at::Tensor non_finite_rows(const at::Tensor& x) {
   if (!x.is_floating_point() || x.numel() == 0)
     return at::zeros({x.dim() == 0 ? 1 : x.size(0)}, x.options().dtype(at::kBool));
-  // 0 x is 0 of every number, and NaN of what is none.
-  const auto rows = x.detach().reshape({x.dim() == 0 ? 1 : x.size(0), -1});
+  // 0 x is 0 of every number, and NaN of what is none. With numbers of 8 bits torch does not calculate.
+  const auto rows = (x.element_size() == 1 ? x.detach().to(at::kFloat) : x.detach())
+                        .reshape({x.dim() == 0 ? 1 : x.size(0), -1});
   return rows.mul(0).sum(1).isnan();
 }
 

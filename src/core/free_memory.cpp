@@ -49,7 +49,8 @@ int64_t left_in_group(const fs::path& folder, const char* limit, const char* use
   const auto most = number_in(folder / limit), used = number_in(folder / use);
   if (!most || !used) return kNoLimit;
   const int64_t caches = value_of(folder / "memory.stat", "inactive_file").value_or(0) +
-                         value_of(folder / "memory.stat", "active_file").value_or(0);
+                         value_of(folder / "memory.stat", "active_file").value_or(0) +
+                         value_of(folder / "memory.stat", "slab_reclaimable").value_or(0);
   return std::max<int64_t>(0, *most - std::max<int64_t>(0, *used - caches));
 }
 

@@ -1,22 +1,28 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
-#include <algorithm>
-#include <limits>
-
+#include "core/memory_watch.h"
 #include "gen/core/memory.h"
 
 namespace gen {
 namespace {
 
-// Asking the system what is free takes some 50 us, and filling this many bytes takes a thousand times as long.
-constexpr size_t kLarge = size_t{256} << 20;
+int64_t kept_by_the_heap() {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+  return static_cast<int64_t>(mallinfo2().fordblks);
+#else
+  return 0;
+#endif
+}
 
-// torch's own allocator, which large requests reach only where there is room.
+// torch's own allocator, which requests reach only where there is room.
 class WatchedAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
-    if (bytes >= kLarge) require(bytes);
+    watch_.before(bytes);
     return inner_->allocate(bytes);
   }
   c10::DeleterFnPtr raw_deleter() const override { return inner_->raw_deleter(); }
@@ -25,15 +31,7 @@ class WatchedAllocator final : public c10::Allocator {
   }
 
  private:
-  static void require(size_t bytes) {
-    try {
-      require_memory(static_cast<int64_t>(std::min<size_t>(bytes, std::numeric_limits<int64_t>::max())),
-                     "a tensor");
-    } catch (const OutOfMemoryError& error) {
-      throw TensorTooLarge(error.what());
-    }
-  }
-
+  MemoryWatch watch_{free_memory, kept_by_the_heap};
   c10::Allocator* inner_ = c10::GetDefaultCPUAllocator();
 };
 

@@ -40,6 +40,13 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
   if (word.size() > kLongestWord) return {};
   const std::string wanted = lower(word);
   std::string best;
+  // "val" of "validation": an abbreviation, where only one candidate begins so.
+  constexpr size_t kShortestAbbreviation = 3;
+  if (wanted.size() >= kShortestAbbreviation) {
+    const auto begins = [&](const std::string& candidate) { return lower(candidate).starts_with(wanted); };
+    const auto first = std::find_if(candidates.begin(), candidates.end(), begins);
+    if (first != candidates.end() && std::none_of(first + 1, candidates.end(), begins)) return *first;
+  }
   size_t best_distance = std::max<size_t>(1, (wanted.size() + 2) / 3) + 1;
   for (const auto& candidate : candidates) {
     const size_t d = distance(wanted, lower(candidate));

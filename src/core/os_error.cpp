@@ -10,11 +10,14 @@ const char* advice(int code) {
   switch (code) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
       return " (free some space and run the same command again)";
     case EACCES:
     case EPERM:
       return " (check its permissions, or choose another)";
+    case EFBIG:
+      return " (neither ulimit -f nor the file system may bound files so tightly)";
+    case ENAMETOOLONG:
+      return " (choose a shorter name)";
     case EROFS:
       return " (choose a folder that you may write to)";
     case EMFILE:

@@ -7,8 +7,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
 #include <exception>
 #include <latch>
+#include <string_view>
 #include <vector>
 
 extern "C" {
@@ -45,16 +49,36 @@ void run_pieces(void* data) {
   }
 }
 
+// The bytes of stack that libgomp gives its threads, 0 where nobody asked for a size: OMP_STACKSIZE is a number, in KiB or
+// with B, K, M, G behind it (OpenMP 5.2, 21.2.7).
+size_t asked_stack_bytes() {
+  const char* asked = std::getenv("OMP_STACKSIZE");
+  if (asked == nullptr) asked = std::getenv("GOMP_STACKSIZE");
+  if (asked == nullptr) return 0;
+  char* rest = nullptr;
+  const double number = std::strtod(asked, &rest);
+  while (*rest == ' ') ++rest;
+  const std::string_view units = "BKMG";
+  const auto unit =
+      units.find(*rest == '\0' ? 'K' : static_cast<char>(std::toupper(static_cast<unsigned char>(*rest))));
+  if (unit == units.npos || !(number > 0)) return 0;
+  return static_cast<size_t>(std::min(std::ldexp(number, 10 * static_cast<int>(unit)), 0x1p62));
+}
+
 // How many of `wanted` threads can exist at once: libgomp ends the process where the system refuses it one.
 int threads_that_start(int wanted) {
   std::vector<pthread_t> threads;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  if (const size_t bytes = asked_stack_bytes(); bytes > 0) pthread_attr_setstacksize(&attributes, bytes);
   std::latch go(1);
   const auto wait = [](void* latch) -> void* {
     static_cast<std::latch*>(latch)->wait();
     return nullptr;
   };
   for (pthread_t thread{}; static_cast<int>(threads.size()) + 1 < wanted; threads.push_back(thread))
-    if (pthread_create(&thread, nullptr, wait, &go) != 0) break;
+    if (pthread_create(&thread, &attributes, wait, &go) != 0) break;
+  pthread_attr_destroy(&attributes);
   go.count_down();
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
   return static_cast<int>(threads.size()) + 1;

@@ -70,7 +70,9 @@ void require_memory_to_train(const MemoryNeeds& needs, const ExperimentOptions& 
 }
 
 std::string out_of_memory_in_a_step(const TrainOptions& options, const std::string& detail) {
-  const std::string why = detail.empty() ? "" : fmt::format(" ({})", detail);
+  const FreeMemory free = free_memory();
+  const std::string why = fmt::format(
+      " ({})", detail.empty() ? fmt::format("{} are free: {}", shown_bytes(free.bytes), free.bound) : detail);
   if (options.batch_size == 1)
     return fmt::format(
         "out of memory with one example at a time, train.batch_size 1{}: a smaller model, or smaller "

@@ -30,7 +30,7 @@ struct TensorTooLarge : OutOfMemoryError {
   using OutOfMemoryError::OutOfMemoryError;
 };
 
-/// From now on each large tensor is asked for only where the machine has that much free, and refused with
+/// From now on tensors, large ones and the sum of small ones, are handed out only where that much is free, and refused with
 /// TensorTooLarge otherwise: a system that promises more than it has would end the process without a word. Called once.
 void refuse_tensors_beyond_free_memory();
 

@@ -14,6 +14,8 @@ TEST(NonFiniteRows, AreThoseWithANanOrAnInfinity) {
   EXPECT_EQ(rows_of(non_finite_rows(x.select(2, 2).select(1, 0))), (std::vector<int64_t>{1}));
   EXPECT_EQ(rows_of(non_finite_rows(torch::tensor(NAN))), (std::vector<int64_t>{0}));
   EXPECT_TRUE(rows_of(non_finite_rows(torch::ones({3}, at::kLong))).empty());
+  EXPECT_EQ(rows_of(non_finite_rows(torch::tensor({1.0F, NAN}).to(at::kFloat8_e4m3fn))),
+            (std::vector<int64_t>{1}));
   EXPECT_TRUE(rows_of(non_finite_rows(torch::ones({0, 3}))).empty());
 }
 

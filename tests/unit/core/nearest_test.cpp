@@ -15,6 +15,13 @@ TEST(Nearest, FindsTyposSwapsAndCase) {
   EXPECT_EQ(nearest("weightdecay", kWords), "weight_decay");
 }
 
+TEST(Nearest, CompletesAnAbbreviationThatHasOneMeaning) {
+  const std::vector<std::string> splits = {"train", "validation", "test"};
+  EXPECT_EQ(nearest("val", splits), "validation");
+  EXPECT_EQ(nearest("VALID", splits), "validation");
+  EXPECT_EQ(nearest("wei", std::vector<std::string>{"weight", "weights"}), "") << "of two none is meant";
+}
+
 TEST(Nearest, IsSilentWhereNothingIsNear) {
   EXPECT_EQ(nearest("horse", kWords), "");
   EXPECT_EQ(nearest(std::string(10'000, 'x'), kWords), "");
