@@ -45,7 +45,6 @@ std::string words(const DataSpec& data) {
   return text + (data.captions ? ", captioned" : "");
 }
 
-
 struct Report {
   ExperimentOptions experiment;
   DataSpec data;
@@ -80,16 +79,17 @@ void measure(Model& model, Report& report) {
   try {
     report.activations = measure_activations(model, report.data, experiment.train);
   } catch (const TensorTooLarge& error) {
-    report.too_large =
-        fmt::format("out of memory with four examples at a time ({}): a smaller model, or smaller examples, are needed",
-                    error.what());
+    report.too_large = fmt::format(
+        "out of memory with four examples at a time ({}): a smaller model, or smaller examples, are needed",
+        error.what());
     return;
   }
   if (report.total_bytes() > report.free.bytes)
     report.too_large = fmt::format(
         "a step with train.batch_size {} takes about {}, and {} are free ({}): halve it and double "
         "train.gradient_accumulation",
-        experiment.train.batch_size, shown(report.total_bytes()), shown(report.free.bytes), report.free.bound);
+        experiment.train.batch_size, shown(report.total_bytes()), shown(report.free.bytes),
+        report.free.bound);
 }
 
 void describe_data(const Dataset& data, Report& report) {
@@ -152,7 +152,7 @@ void print_text(const Report& report) {
 
 ExitCode read_all(const ExperimentOptions& experiment, const Flags& flags) {
   if (!dump(experiment.data).contains("on_error")) return check_data(experiment, flags.json, flags.quiet);
-  auto sets = flags.sets;
+  auto sets = given_sets(flags);
   sets.emplace_back("data.on_error=skip");
   return check_data(load_experiment(flags.config, sets), flags.json, flags.quiet);
 }
@@ -160,7 +160,7 @@ ExitCode read_all(const ExperimentOptions& experiment, const Flags& flags) {
 ExitCode run(const Flags& flags) {
   need(flags.config, "check", "--config", "gen check --config configs/vae/shapes.json");
   results::need_stdout("check");
-  const auto experiment = load_experiment(flags.config, flags.sets);
+  const auto experiment = load_experiment(flags.config, given_sets(flags));
   if (flags.data) return read_all(experiment, flags);
   const Report report = examine(experiment);
   if (flags.json)

@@ -24,6 +24,7 @@
 #include "gen/io/json_file.h"
 #include "gen/io/run_dir.h"
 #include "gen/metrics/metric.h"
+#include "gen/train/parts.h"
 #include "gen/train/trainer.h"
 
 namespace gen::cli {
@@ -43,23 +44,29 @@ struct Flags : SharedFlags {
   bool raw = false;
 };
 
-std::vector<std::string> sets_of(const Flags& flags) {
-  auto sets = flags.sets;
-  if (!flags.split.empty()) sets.push_back("eval.split=" + flags.split);
-  if (flags.limit) sets.push_back(fmt::format("eval.limit={}", *flags.limit));
-  if (flags.batch_size) sets.push_back(fmt::format("eval.batch_size={}", *flags.batch_size));
+std::vector<Setting> sets_of(const Flags& flags) {
+  auto sets = given_sets(flags);
+  const auto add = [&](const char* flag, const std::string& set) {
+    sets.emplace_back(set, std::string("gen eval: ") + flag);
+  };
+  if (!flags.split.empty()) add("--split", "eval.split=" + flags.split);
+  if (flags.limit) add("--limit", fmt::format("eval.limit={}", *flags.limit));
+  if (flags.batch_size) add("--batch-size", fmt::format("eval.batch_size={}", *flags.batch_size));
   if (!flags.metrics.empty()) {
     Json chosen = Json::array();
     for (const auto& type : flags.metrics) chosen.push_back({{"type", type}});
-    sets.push_back("eval.metrics=" + chosen.dump());
+    add("--metric", "eval.metrics=" + chosen.dump());
   }
   return sets;
 }
 
 // The metrics the config names, or all that the model can answer.
 std::vector<std::unique_ptr<Metric>> chosen_metrics(LoadedRun& loaded) {
-  auto chosen = made_within(
-      "/eval", [&] { return make_metrics(loaded.experiment.eval.metrics, *loaded.model, loaded.data); });
+  std::vector<std::unique_ptr<Metric>> chosen;
+  name_mistakes(loaded.experiment, [&] {
+    chosen = made_within(
+        "/eval", [&] { return make_metrics(loaded.experiment.eval.metrics, *loaded.model, loaded.data); });
+  });
   if (chosen.empty())
     throw ConfigError(fmt::format("{}: no registered metric applies to a model of type {} (gen list metric)",
                                   loaded.experiment.name, loaded.experiment.model.type));

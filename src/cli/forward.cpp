@@ -40,22 +40,35 @@ TensorMap to_device(TensorMap tensors, at::Device device) {
   return tensors;
 }
 
+// What `compute` makes of the inputs. Tensors that do not fit the network are a mistake of the file that holds them.
+template <class Compute>
+TensorMap answer(const Flags& flags, Compute compute) {
+  try {
+    return compute();
+  } catch (const ShapeError& error) {
+    throw DataError(fmt::format("{}: {}", flags.in, error.what()));
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", flags.in, error.what()));
+  }
+}
+
 TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
-  if (!flags.checkpoint.empty())
-    throw ConfigError(fmt::format(
-        "gen forward: --checkpoint chooses among a run's checkpoints, and {} is no run", flags.model));
+  if (!flags.checkpoint.empty() || flags.raw)
+    throw ConfigError(fmt::format("gen forward: {} among what a run keeps, and {} is no run",
+                                  flags.raw ? "--raw chooses weights" : "--checkpoint chooses a checkpoint",
+                                  flags.model));
   const auto device = resolve_device(flags.device.value_or("cpu"));
   const auto network = load_network_folder(flags.model);
   network->to(device);
   network->eval();
-  return forward_by_name(*network, to_device(inputs, device));
+  return answer(flags, [&] { return forward_by_name(*network, to_device(inputs, device)); });
 }
 
 TensorMap run_run(const Flags& flags, const TensorMap& inputs) {
   const LoadedRun loaded = load_run(open_run(flags.model, "gen forward").path(), flags.device.value_or(""),
                                     {flags.raw, flags.checkpoint});
   loaded.model->prepare_inference(at::kFloat);
-  return loaded.model->forward_named(to_device(inputs, loaded.device));
+  return answer(flags, [&] { return loaded.model->forward_named(to_device(inputs, loaded.device)); });
 }
 
 // A run has run.json beside its config.json; a folder of another library has weights there.

@@ -175,8 +175,9 @@ std::string key_named(const std::string& verb, const std::string& word) {
 // Epochs as steps, by the config that was given beside them.
 std::optional<int64_t> steps_of_epochs(const CLI::App& verb, const std::string& epochs) {
   try {
-    std::vector<std::string> sets;
-    if (const auto* set = verb.get_option_no_throw("--set")) sets = set->results();
+    std::vector<Setting> sets;
+    if (const auto* set = verb.get_option_no_throw("--set"))
+      for (const auto& each : set->results()) sets.emplace_back(each);
     const auto* config = verb.get_option_no_throw("--config");
     if (config == nullptr || config->count() != 1) return std::nullopt;
     const auto experiment = load_experiment(config->results().front(), sets);

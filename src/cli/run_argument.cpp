@@ -54,7 +54,8 @@ std::string text_at(const Json& object, const char* key) {
 }
 
 std::string forward_command(const fs::path& folder) {
-  return fmt::format("gen forward {} --in FILE --out FILE", shell_quote(folder.string()));
+  return fmt::format("gen forward {} --in FILE --out FILE",
+                     shell_quote_path(folder.empty() ? fs::path(".") : folder));
 }
 
 std::string of_a_pipeline(const fs::path& folder) {
@@ -62,6 +63,7 @@ std::string of_a_pipeline(const fs::path& folder) {
   std::vector<std::string> networks;
   for (const auto& [name, part] : index.items()) {
     std::error_code error;
+    if (name.find('/') != std::string::npos || name.starts_with(".")) continue;  // a folder beside the index
     if (part.is_array() && part.size() == 2 && part[1] == "UNet2DModel" &&
         fs::is_directory(folder / name, error))
       networks.push_back(forward_command(folder / name));
@@ -88,7 +90,7 @@ std::string of_a_folder_of_runs(const fs::path& folder, const std::string& comma
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (is_run(entry.path()))
-      runs.push_back(fmt::format("\n    {} {}", command, shell_quote(entry.path().string())));
+      runs.push_back(fmt::format("\n    {} {}", command, shell_quote_path(entry.path())));
   if (runs.empty()) return {};
   std::sort(runs.begin(), runs.end());
   const size_t all = runs.size();
@@ -98,12 +100,18 @@ std::string of_a_folder_of_runs(const fs::path& folder, const std::string& comma
 }
 
 std::string of_a_file(const fs::path& file) {
+  if (const auto network =
+          file.extension() == ".safetensors" || file.filename() == "config.json"
+              ? of_a_network(file.parent_path(), small_json(file.parent_path() / "config.json"))
+              : "";
+      !network.empty())
+    return "a file of " + network;
   if (file.extension() == ".safetensors")
     return "a file of weights, not a run's folder; gen inspect tells what it holds";
   const Json content = file.extension() == ".json" ? small_json(file) : Json::object();
   if (content.contains("model") || content.contains("extends"))
     return fmt::format("a config, not a run's folder; train it first: gen train --config {}",
-                       shell_quote(file.string()));
+                       shell_quote_path(file));
   return {};
 }
 
@@ -127,12 +135,14 @@ std::string what_it_is(const fs::path& path, const std::string& command) {
                        !step.empty() ? "checkpoint"
                        : file        ? "file"
                                      : "folder",
-                       command, shell_quote(run->string()), step.empty() ? "" : " --checkpoint " + step);
+                       command, shell_quote_path(*run), step.empty() ? "" : " --checkpoint " + step);
   }
   if (!fs::is_directory(path, error)) return of_a_file(path);
   if (fs::exists(path / "manifest.json", error))
     return "a checkpoint outside its run; name the folder of the run";
   if (fs::exists(path / "model_index.json", error)) return of_a_pipeline(path);
+  if (fs::exists(path / "scheduler_config.json", error))
+    return "a scheduler of diffusers, which holds no weights; name the folder of a run";
   if (fs::exists(path / "config.json", error))
     if (auto text = of_a_network(path, small_json(path / "config.json")); !text.empty()) return text;
   return of_a_folder_of_runs(path, command);

@@ -47,12 +47,15 @@ struct Flags : SharedFlags {
   bool raw = false, overwrite = false;
 };
 
-std::vector<std::string> sets_of(const Flags& flags) {
-  auto sets = flags.sets;
-  if (!flags.sampler.empty()) sets.push_back("sample.sampler.type=\"" + flags.sampler + "\"");
-  if (flags.steps) sets.push_back(fmt::format("sample.sampler.steps={}", *flags.steps));
-  if (flags.count) sets.push_back(fmt::format("sample.count={}", *flags.count));
-  if (flags.batch_size) sets.push_back(fmt::format("sample.batch_size={}", *flags.batch_size));
+std::vector<Setting> sets_of(const Flags& flags) {
+  auto sets = given_sets(flags);
+  const auto add = [&](const char* flag, const std::string& set) {
+    sets.emplace_back(set, std::string("gen sample: ") + flag);
+  };
+  if (!flags.sampler.empty()) add("--sampler", "sample.sampler.type=\"" + flags.sampler + "\"");
+  if (flags.steps) add("--steps", fmt::format("sample.sampler.steps={}", *flags.steps));
+  if (flags.count) add("--count", fmt::format("sample.count={}", *flags.count));
+  if (flags.batch_size) add("--batch-size", fmt::format("sample.batch_size={}", *flags.batch_size));
   return sets;
 }
 
@@ -181,7 +184,7 @@ ExitCode run(const Flags& flags) {
   for (const auto& label : flags.labels)
     labels.push_back(class_named(label, loaded.data, "gen sample: --label"));
   const bool from_prior = flags.mode == "prior";
-  if (from_prior) check_sampling(*loaded.model, loaded.experiment.sample);
+  if (from_prior) check_sampling(*loaded.model, loaded.experiment);
   loaded.model->prepare_inference(from_prior ? sampling_dtype(loaded.experiment.sample) : at::kFloat);
   const auto seed = static_cast<uint64_t>(flags.seed.value_or(loaded.experiment.seed));
   const std::filesystem::path out = flags.out.empty() ? folder.samples() : std::filesystem::path(flags.out);

@@ -61,7 +61,8 @@ std::string unknown_argument(const CLI::App& verb, const std::vector<std::string
   const std::string name = "gen " + verb.get_name(), meant = meant_instead(verb, words, i);
   const std::string use = meant.empty() ? "" : fmt::format(" (use {})", meant);
   if (!words[i].starts_with("-"))
-    return fmt::format("{}: did not expect \"{}\"{}; see {} --help", name, printable_line(words[i]), use, name);
+    return fmt::format("{}: did not expect \"{}\"{}; see {} --help", name, printable_line(words[i]), use,
+                       name);
   const std::string flag = printable_line(words[i].substr(0, words[i].find('=')));
   return fmt::format("{}: unknown flag {}{}; see {} --help", name, flag,
                      use.empty() ? did_you_mean(flag, flag_names(verb)) : use, name);
@@ -72,8 +73,8 @@ std::string unknown_at_the_root(const CLI::App& app, const std::string& word) {
   const auto verbs = verb_names(app);
   const auto chosen = app.get_subcommands();
   if (!word.starts_with("-"))
-    return fmt::format("gen: unknown verb \"{}\"{}; there are: {}", printable_line(word), did_you_mean(word, verbs),
-                       fmt::join(verbs, ", "));
+    return fmt::format("gen: unknown verb \"{}\"{}; there are: {}", printable_line(word),
+                       did_you_mean(word, verbs), fmt::join(verbs, ", "));
   const std::string flag = printable_line(word.substr(0, word.find('=')));
   if (!chosen.empty())
     return fmt::format("gen: unknown flag {} before the verb: flags come after it, as in gen {} {}", flag,
@@ -218,10 +219,12 @@ CLI::Validator one_of(std::vector<std::string> choices) {
       "");
 }
 
-std::vector<std::string> all_sets(const SharedFlags& flags) {
-  auto sets = flags.sets;
-  if (flags.seed) sets.push_back(fmt::format("seed={}", *flags.seed));
-  if (flags.device) sets.push_back(fmt::format("device={}", *flags.device));
+std::vector<Setting> given_sets(const SharedFlags& flags) { return {flags.sets.begin(), flags.sets.end()}; }
+
+std::vector<Setting> all_sets(const SharedFlags& flags) {
+  auto sets = given_sets(flags);
+  if (flags.seed) sets.emplace_back(fmt::format("seed={}", *flags.seed), "--seed");
+  if (flags.device) sets.emplace_back(fmt::format("device={}", *flags.device), "--device");
   return sets;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gen/core/error.h"
+#include "gen/train/experiment.h"
 
 namespace gen::cli {
 
@@ -55,8 +56,10 @@ void add_run_flags(CLI::App& verb, SharedFlags& flags);
 CLI::Validator whole_number(int64_t at_least);
 CLI::Validator one_of(std::vector<std::string> choices);
 
-/// --seed and --device as the config's keys of the same name, after --set.
-std::vector<std::string> all_sets(const SharedFlags& flags);
+/// --set, and then --seed and --device as the config's keys of the same name.
+std::vector<Setting> all_sets(const SharedFlags& flags);
+/// --set alone: for verbs to which a seed and a device are no part of the config.
+std::vector<Setting> given_sets(const SharedFlags& flags);
 /// Throws ConfigError "gen VERB: FLAG is missing, e.g. EXAMPLE" where `value` is empty.
 void need(const std::string& value, const char* verb, const char* flag, const char* example);
 

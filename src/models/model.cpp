@@ -1,14 +1,13 @@
 #include "gen/models/model.h"
 
 #include "gen/config/option_error.h"
+#include "gen/nn/named_inputs.h"
 
 namespace gen {
 
 TensorMap Model::forward_named(const TensorMap& inputs) {
-  std::string names;
-  for (const auto& [name, tensor] : inputs) names += (names.empty() ? "" : ", ") + name;
-  throw ConfigError("this model family has no network that runs on named tensors (given: " +
-                    (names.empty() ? "none" : names) + ")");
+  throw ConfigError(fmt::format("this model family has no network that runs on named tensors (given: {})",
+                                names_of(inputs)));
 }
 
 void Model::check_sampling(const SampleRequest& request, at::ScalarType dtype) const {

@@ -1,24 +1,8 @@
-#include <fmt/ranges.h>
-
 #include "gen/core/error.h"
 #include "gen/nn/named_inputs.h"
 #include "gen/nn/network.h"
 
 namespace gen {
-namespace {
-
-/// The first few: a file of weights given by mistake has hundreds.
-std::string names_of(const TensorMap& tensors) {
-  constexpr size_t kShown = 5;
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : tensors)
-    if (names.size() < kShown) names.push_back(name);
-  if (names.empty()) return "none";
-  return fmt::format("{}{}", fmt::join(names, ", "),
-                     tensors.size() > kShown ? fmt::format(", ... ({} in all)", tensors.size()) : "");
-}
-
-}  // namespace
 
 TensorMap forward_by_name(DenoisingNetwork& network, const TensorMap& inputs) {
   const auto find = [&](const char* name) {
@@ -28,8 +12,8 @@ TensorMap forward_by_name(DenoisingNetwork& network, const TensorMap& inputs) {
   const at::Tensor sample = find("sample");
   const at::Tensor timestep = find("timestep");
   if (!sample.defined() || !timestep.defined())
-    throw ConfigError(
-        fmt::format("inputs: expected the tensors sample, timestep and, where the network is conditioned on "
+    throw DataError(
+        fmt::format("expected the tensors sample, timestep and, where the network is conditioned on "
                     "them, class_labels, got {}",
                     names_of(inputs)));
   const auto dtype = network.parameters().front().scalar_type();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gen/config/load.h"
+#include "gen/config/option_error.h"
 #include "gen/core/error.h"
 #include "gen/nn/network.h"
 #include "nn/folder_weights.h"
@@ -92,7 +93,13 @@ std::shared_ptr<DenoisingNetwork> make_network(const fs::path& path) {
   UNet2dOptions options = options_of<UNet2dOptions>(document);
   if (!config.contains("in_channels")) options.in_channels = 3;
   if (!config.contains("out_channels")) options.out_channels = 3;
-  return make_unet2d(options, {});
+  try {
+    return make_unet2d(options, {});
+  } catch (const OptionError& error) {
+    auto mistakes = error.mistakes();
+    for (auto& mistake : mistakes) mistake.pointer = document.where(mistake.pointer);
+    throw OptionError(std::move(mistakes));
+  }
 }
 
 }  // namespace

@@ -79,6 +79,16 @@ std::string shown(const at::Tensor& tensor) {
   return fmt::format("{} [{}]", dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
 }
 
+std::string names_of(const TensorMap& tensors) {
+  constexpr size_t kShown = 5;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors)
+    if (names.size() < kShown) names.push_back(name);
+  if (names.empty()) return "none";
+  return fmt::format("{}{}", fmt::join(names, ", "),
+                     tensors.size() > kShown ? fmt::format(", ... ({} in all)", tensors.size()) : "");
+}
+
 at::Tensor examples_input(const std::string& name, const at::Tensor& given, at::IntArrayRef shape,
                           at::ScalarType dtype) {
   const auto refuse = [&](const char* why) {

@@ -7,6 +7,7 @@
 
 #include "gen/core/error.h"
 #include "gen/core/log.h"
+#include "gen/core/nearest.h"
 #include "gen/core/quote.h"
 #include "train/progress.h"
 
@@ -25,6 +26,15 @@ std::string weights_problem(const CheckpointInfo& checkpoint, bool raw) {
 
 bool is_number(const std::string& text) {
   return !text.empty() && text.size() < 18 && std::all_of(text.begin(), text.end(), ::isdigit);
+}
+
+// " (write 1000)" of step_00001000 and its like, or the nearest word.
+std::string meant_instead(const std::string& which) {
+  const auto digit = which.find_last_not_of("0123456789") + 1;
+  const auto number = which.substr(std::min(which.find_first_not_of('0', digit), which.size()));
+  if (digit > 0 && is_number(number)) return fmt::format(" (write {})", number);
+  if (which == "latest" || which == "newest") return " (write last)";
+  return did_you_mean(which, std::vector<std::string>{"best", "last"});
 }
 
 // A step that is asked for must be there and whole: another one is not an answer.
@@ -77,7 +87,8 @@ CheckpointInfo choose_checkpoint(const RunDir& run, const RunWeights& weights) {
   }
   if (!which.empty() && which != "last") {
     if (!is_number(which))
-      throw ConfigError(fmt::format("--checkpoint: expected best, last or a step, got \"{}\"", which));
+      throw ConfigError(fmt::format("--checkpoint: expected best, last or a step, got \"{}\"{}", which,
+                                    meant_instead(which)));
     return checkpoint_of_step(run, std::stoll(which), raw);
   }
   // A run that trains on removes old ones meanwhile; what it has now is then listed again.

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "gen/data/dataset.h"
 #include "gen/diffusion/sampler.h"
@@ -130,15 +133,92 @@ void ExperimentOptions::visit(OptionVisitor& v) {
             "a folder name without \"/\"", fmt::format("\"{}\"", name));
 }
 
-ExperimentOptions load_experiment(const std::filesystem::path& config, const std::vector<std::string>& sets,
+struct ExperimentSources {
+  Document document;
+  std::vector<Setting> settings;
+};
+
+namespace {
+
+std::string key_of(const Setting& setting) {
+  return setting.assignment.substr(0, setting.assignment.find('='));
+}
+
+std::string pointer_of(const Setting& setting) {
+  std::string pointer = "/" + key_of(setting);
+  std::replace(pointer.begin(), pointer.end(), '.', '/');
+  return pointer;
+}
+
+bool is_at_or_below(const std::string& pointer, const std::string& place) {
+  return pointer == place || pointer.starts_with(place + "/");
+}
+
+// A document calls what was put over it "--set KEY: /pointer", and the user typed a flag.
+std::string with_flags_named(const std::string& mistakes, const std::vector<Setting>& settings) {
+  std::string named;
+  std::istringstream lines(mistakes);
+  for (std::string line; std::getline(lines, line);) {
+    for (const auto& setting : settings) {
+      const std::string set = "--set " + key_of(setting) + ": /";
+      if (!setting.flag.empty() && line.starts_with(set))
+        line = setting.flag + line.substr(std::min(line.find(": ", set.size()), line.size()));
+    }
+    named += (named.empty() ? "" : "\n") + line;
+  }
+  return named;
+}
+
+// Somebody else's file in the place of a config: one sentence instead of a mistake for each of its keys.
+void refuse_configs_of_others(const Json& root, const std::filesystem::path& config) {
+  const auto text = [&](const char* key) {
+    const auto found = root.find(key);
+    return found != root.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (root.contains("model")) return;
+  std::string what;
+  if (root.contains("_class_name") || root.contains("_diffusers_version"))
+    what =
+        fmt::format("of diffusers ({})", text("_class_name").empty() ? "of no class" : text("_class_name"));
+  else if (root.contains("model_type") || root.contains("architectures"))
+    what =
+        fmt::format("of transformers ({})", text("model_type").empty() ? "of no type" : text("model_type"));
+  else
+    return;
+  throw ConfigError(fmt::format(
+      "{}: expected a config of gen, got one {} (gen forward runs a network of diffusers by its "
+      "folder, and gen train --init-from begins at its weights; configs/ has configs to start from)",
+      config.string(), what));
+}
+
+}  // namespace
+
+std::string ExperimentOptions::where(const std::string& pointer) const {
+  if (!sources) return pointer;
+  const auto& settings = sources->settings;
+  for (auto setting = settings.rbegin(); setting != settings.rend(); ++setting) {
+    const std::string set = pointer_of(*setting);
+    if (is_at_or_below(pointer, set) || is_at_or_below(set, pointer))
+      return setting->flag.empty() ? fmt::format("--set {}: {}", key_of(*setting), pointer) : setting->flag;
+  }
+  return sources->document.where(pointer);
+}
+
+ExperimentOptions load_experiment(const std::filesystem::path& config, const std::vector<Setting>& sets,
                                   const LoadPolicy& policy) {
   Issues issues;
   Document document = Document::read(config, issues);
   if (document.root().empty()) issues.throw_if_any();  // nothing could be read
-  for (const auto& assignment : sets) document.set(assignment, issues);
+  refuse_configs_of_others(document.root(), config);
+  for (const auto& set : sets) document.set(set.assignment, issues);
   ExperimentOptions experiment;
   load(document, experiment, issues, "", policy);
-  issues.throw_if_any();
+  try {
+    issues.throw_if_any();
+  } catch (const ConfigError& error) {
+    throw ConfigError(with_flags_named(error.what(), sets));
+  }
+  experiment.sources = std::make_shared<ExperimentSources>(ExperimentSources{std::move(document), sets});
   if (experiment.name.empty()) {
     const bool file = is_named_file(config);  // a pipe has no name that says anything
     experiment.name =

@@ -45,7 +45,7 @@ void load_weights(const RunDir& run, const Json& record, const RunWeights& which
 }  // namespace
 
 LoadedRun load_run(const std::filesystem::path& folder, const std::string& device, const RunWeights& weights,
-                   const std::vector<std::string>& sets) {
+                   const std::vector<Setting>& sets) {
   const RunDir run = RunDir::open_existing(folder);
   LoadedRun loaded;
   loaded.experiment = load_experiment(run.config(), sets, {.check_paths = false});

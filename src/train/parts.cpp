@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "gen/config/load.h"
 #include "gen/config/option_error.h"
 #include "gen/metrics/metric.h"
@@ -30,9 +33,9 @@ void check_training(const ExperimentOptions& experiment, Parts& parts, OptionMis
   if (examples == 0)
     mistakes.add("/data", "expected examples to train on, got none (is everything held out?)");
   else if (train.batch_size > examples)
-    parts.warnings.push_back(fmt::format(
-        "/train/batch_size: each batch of {} holds some of the {} training examples more than once",
-        train.batch_size, examples));
+    parts.warnings.push_back(
+        fmt::format("{}: each batch of {} holds some of the {} training examples more than once",
+                    experiment.where("/train/batch_size"), train.batch_size, examples));
   if (parts.validation) return;
   const std::string none =
       "where no examples are held out for validation" + way_to_hold_out(experiment.data, Split::validation);
@@ -44,20 +47,21 @@ void check_training(const ExperimentOptions& experiment, Parts& parts, OptionMis
 }
 
 /// What the config asks for and its steps are too few for.
-void warn_of_what_never_comes(const TrainOptions& train, Parts& parts) {
+void warn_of_what_never_comes(const ExperimentOptions& experiment, Parts& parts) {
+  const TrainOptions& train = experiment.train;
   const int64_t patience = train.early_stop.patience;
   if (patience > 0 && train.validate_every > 0 && train.steps / train.validate_every <= patience)
-    parts.warnings.push_back(fmt::format(
-        "/train/early_stop/patience: in {} steps are {} validations, too few to stop early after {} "
-        "without improvement",
-        train.steps, train.steps / train.validate_every, patience));
+    parts.warnings.push_back(
+        fmt::format("{}: in {} steps are {} validations, too few to stop early after {} without improvement",
+                    experiment.where("/train/early_stop/patience"), train.steps,
+                    train.steps / train.validate_every, patience));
   const auto schedule = lr_schedules().make(train.lr_schedule);
   const auto factor = [&](int64_t step) { return schedule->factor(step, train.steps); };
   if (train.steps > 1 && factor(train.steps - 1) < 1 && factor(train.steps - 1) > factor(train.steps - 2))
-    parts.warnings.push_back(fmt::format(
-        "/train/lr_schedule: the learning rate is still warming up at the last of the {} steps: it comes "
-        "to {:.0f} % of its value",
-        train.steps, 100 * factor(train.steps - 1)));
+    parts.warnings.push_back(
+        fmt::format("{}: the learning rate is still warming up at the last of the {} steps: it comes to "
+                    "{:.0f} % of its value",
+                    experiment.where("/train/lr_schedule"), train.steps, 100 * factor(train.steps - 1)));
 }
 
 /// Whether the split that `gen eval` will score has examples. A config that says nothing of evaluation is warned only, and
@@ -69,8 +73,8 @@ void check_split_to_score(const ExperimentOptions& experiment, Parts& parts, Opt
   try {
     if (split == Split::test && datasets().make(experiment.data, split)->size() > 0) return;
   } catch (const DataError& error) {
-    parts.warnings.push_back(
-        fmt::format("/eval/split: gen eval has no {} split to score: {}", eval.split, error.what()));
+    parts.warnings.push_back(fmt::format("{}: gen eval has no {} split to score: {}",
+                                         experiment.where("/eval/split"), eval.split, error.what()));
     return;
   }
   const std::string text =
@@ -80,7 +84,7 @@ void check_split_to_score(const ExperimentOptions& experiment, Parts& parts, Opt
   if (meant)
     mistakes.add("/eval/split", text);
   else
-    parts.warnings.push_back("/eval/split: " + text);
+    parts.warnings.push_back(fmt::format("{}: {}", experiment.where("/eval/split"), text));
 }
 
 }  // namespace
@@ -89,7 +93,26 @@ at::ScalarType sampling_dtype(const SampleOptions& options) {
   return options.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
 }
 
-void check_sampling(const Model& model, const SampleOptions& options) {
+void name_mistakes(const ExperimentOptions& experiment, const std::function<void()>& work) {
+  static constexpr std::array kSections = {"/model", "/data", "/train", "/sample", "/eval"};
+  const auto section = [](const OptionMistake& mistake) {
+    return std::find_if(kSections.begin(), kSections.end(),
+                        [&](const char* each) { return mistake.pointer.starts_with(each); });
+  };
+  try {
+    work();
+  } catch (const OptionError& error) {
+    auto mistakes = error.mistakes();
+    std::stable_sort(mistakes.begin(), mistakes.end(),
+                     [&](const auto& a, const auto& b) { return section(a) < section(b); });
+    for (auto& mistake : mistakes) mistake.pointer = experiment.where(mistake.pointer);
+    throw OptionError(std::move(mistakes));
+  }
+}
+
+namespace {
+
+void check_section_sample(const Model& model, const SampleOptions& options) {
   SampleRequest request;
   request.sampler = options.sampler;
   request.temperature = options.temperature;
@@ -98,8 +121,7 @@ void check_sampling(const Model& model, const SampleOptions& options) {
   mistakes.throw_if_any();
 }
 
-Parts build_parts(const ExperimentOptions& experiment, at::Device device) {
-  Parts parts;
+void build(const ExperimentOptions& experiment, at::Device device, Parts& parts) {
   parts.data = made_within("/data", [&] { return datasets().make(experiment.data, Split::train); });
   parts.validation =
       made_within("/data", [&] { return datasets().make(experiment.data, Split::validation); });
@@ -107,18 +129,29 @@ Parts build_parts(const ExperimentOptions& experiment, at::Device device) {
 
   OptionMistakes mistakes;
   check_training(experiment, parts, mistakes);
-  warn_of_what_never_comes(experiment.train, parts);
+  warn_of_what_never_comes(experiment, parts);
   const DataSpec& data = parts.data->spec();
-  const auto build = [&] {
+  const auto make_model = [&] {
     if (device.is_cpu()) require_memory_to_train(memory_needs(experiment, data), experiment);
     parts.model = build_model(experiment, data, device);
   };
-  if (mistakes.gather("/model", build)) {
-    mistakes.gather("", [&] { check_sampling(*parts.model, experiment.sample); });
+  if (mistakes.gather("/model", make_model)) {
+    mistakes.gather("", [&] { check_section_sample(*parts.model, experiment.sample); });
     mistakes.gather("/eval", [&] { make_metrics(experiment.eval.metrics, *parts.model, data); });
   }
   check_split_to_score(experiment, parts, mistakes);
   mistakes.throw_if_any();
+}
+
+}  // namespace
+
+void check_sampling(const Model& model, const ExperimentOptions& experiment) {
+  name_mistakes(experiment, [&] { check_section_sample(model, experiment.sample); });
+}
+
+Parts build_parts(const ExperimentOptions& experiment, at::Device device) {
+  Parts parts;
+  name_mistakes(experiment, [&] { build(experiment, device, parts); });
   return parts;
 }
 

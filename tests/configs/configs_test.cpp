@@ -52,7 +52,7 @@ class ShippedConfig : public testing::TestWithParam<std::string> {
     const auto document = Document::read(path(), issues);
     issues.throw_if_any();
     const Json& root = document.root();
-    std::vector<std::string> sets;
+    std::vector<Setting> sets;
     if (root.contains("data") && root["data"].value("type", "") == "mnist") {
       write_idx(data_.path());
       sets.push_back("data.path=" + data_.path().string());

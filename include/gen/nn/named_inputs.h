@@ -13,6 +13,9 @@ namespace gen {
 /// "float64 [2, 3, 16, 16]".
 std::string shown(const at::Tensor& tensor);
 
+/// The names of tensors that are not those expected: the first few, as a file of weights given by mistake has hundreds.
+std::string names_of(const TensorMap& tensors);
+
 /// Floating-point examples [B, *shape], B >= 1, as `dtype`; a size of -1 in `shape` stands for any.
 at::Tensor examples_input(const std::string& name, const at::Tensor& given, at::IntArrayRef shape,
                           at::ScalarType dtype);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gen/config/load.h"
@@ -68,6 +70,9 @@ struct EvalOptions {
   void visit(OptionVisitor& v);
 };
 
+/// The config's documents, and the flags that put values over them.
+struct ExperimentSources;
+
 struct ExperimentOptions {
   std::string name;  ///< empty: <model type>-<config file's stem>, or -<data type> of a config from a pipe
   int64_t seed = 0;
@@ -78,11 +83,24 @@ struct ExperimentOptions {
   SampleOptions sample;
   EvalOptions eval;
   void visit(OptionVisitor& v);
+
+  /// Where the value at a JSON pointer was written, for errors: "c.json: /train/steps", "--set train.steps: /train/steps",
+  /// "gen sample: --count". The pointer alone where these options were not read from a file.
+  std::string where(const std::string& pointer) const;
+  std::shared_ptr<const ExperimentSources> sources;  ///< null where they were not read
+};
+
+/// A value that the command line puts over the config's.
+struct Setting {
+  std::string assignment;  ///< "train.steps=5"
+  std::string flag;        ///< what the user typed for it, "gen sample: --count"; empty: --set
+  Setting(std::string set) : assignment(std::move(set)) {}
+  Setting(std::string set, std::string typed) : assignment(std::move(set)), flag(std::move(typed)) {}
 };
 
 /// Reads, extends, sets, checks; throws ConfigError with every mistake. Fills `name` where it is empty. `config` may
 /// be a pipe, or "-".
-ExperimentOptions load_experiment(const std::filesystem::path& config, const std::vector<std::string>& sets,
+ExperimentOptions load_experiment(const std::filesystem::path& config, const std::vector<Setting>& sets,
                                   const LoadPolicy& policy = {});
 
 }  // namespace gen

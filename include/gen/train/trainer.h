@@ -56,7 +56,7 @@ struct RunWeights {
 /// `sets` override the config (sample, eval, data). Reads and verifies the weights alone. Throws ConfigError where the
 /// config was edited into another model's, DataError where there is no such checkpoint, or it is another run's.
 LoadedRun load_run(const std::filesystem::path& folder, const std::string& device,
-                   const RunWeights& weights = {}, const std::vector<std::string>& sets = {});
+                   const RunWeights& weights = {}, const std::vector<Setting>& sets = {});
 
 /// The step and the validation loss that were the best so far; nothing where nothing was validated yet.
 struct BestCheckpoint {

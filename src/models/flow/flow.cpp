@@ -108,9 +108,9 @@ TensorMap Flow::forward_named(const TensorMap& inputs) {
   const auto x = inputs.find("x");
   const auto label = inputs.find("label");
   if (x == inputs.end() || (options_.conditional && label == inputs.end()))
-    throw ConfigError(fmt::format("flow: expected the input tensor{} \"x\" [B, {}]{}",
-                                  options_.conditional ? "s" : "", fmt::join(data_.shape, ", "),
-                                  options_.conditional ? " and \"label\" [B]" : ""));
+    throw DataError(fmt::format("expected the tensor{} x [B, {}]{}, got {}", options_.conditional ? "s" : "",
+                                fmt::join(data_.shape, ", "), options_.conditional ? " and label [B]" : "",
+                                names_of(inputs)));
   const auto y = examples_input("x", x->second, data_.shape, flow_->parameters().front().scalar_type());
   at::Tensor labels;
   if (options_.conditional) labels = classes_input("label", label->second, y.size(0), data_.num_classes);

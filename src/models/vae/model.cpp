@@ -159,8 +159,8 @@ TensorMap Vae::forward_named(const TensorMap& inputs) {
   }
   if (inputs.size() == 1 && inputs.contains("z"))
     return {{"x", decode_mean(examples_input("z", inputs.at("z"), {options_.latent_dim}, dtype))}};
-  throw ConfigError(fmt::format("vae: expects one input, x [B, {}] or z [B, {}]",
-                                fmt::join(data_.shape, ", "), options_.latent_dim));
+  throw DataError(fmt::format("expected one tensor, x [B, {}] or z [B, {}], got {}",
+                              fmt::join(data_.shape, ", "), options_.latent_dim, names_of(inputs)));
 }
 
 gen::Likelihood::Result Vae::log_likelihood(const Batch& batch, const Options& options, Rng& rng) {

@@ -171,11 +171,10 @@ TEST(Diffusion, NamesTheTensorsThatForwardExpects) {
   try {
     model->forward_named({{"sample", torch::zeros({2, 1, 4, 4})}});
     FAIL();
-  } catch (const ConfigError& error) {
-    EXPECT_STREQ(
-        error.what(),
-        "inputs: expected the tensors sample, timestep and, where the network is conditioned on them, "
-        "class_labels, got sample");
+  } catch (const DataError& error) {
+    EXPECT_STREQ(error.what(),
+                 "expected the tensors sample, timestep and, where the network is conditioned on them, "
+                 "class_labels, got sample");
   }
 }
 

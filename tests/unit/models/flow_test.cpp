@@ -209,7 +209,7 @@ TEST(FlowOptions, RefusesWhatCannotBeHonoured) {
   auto labelled = request(1);
   labelled.labels = {0};
   EXPECT_THROW(flow.sample(labelled), ConfigError);
-  EXPECT_THROW(flow.forward_named({}), ConfigError);
+  EXPECT_THROW(flow.forward_named({}), DataError);
 }
 
 TEST(RealNvp, FactorsHalfOfTheChannelsOutAtEachScale) {

@@ -93,7 +93,7 @@ TEST_F(LinearGaussianVae, ReconstructionGoesThroughThePosteriorMean) {
   EXPECT_LT(test::max_abs_diff(model->autoencoder()->reconstruct(batch.x), x), 1e-9);
   EXPECT_LT(test::max_abs_diff(codes.at("reconstruction"), x), 1e-9);
   EXPECT_LT(test::max_abs_diff(model->forward_named({{"z", codes.at("mean")}}).at("x"), x), 1e-9);
-  EXPECT_THROW(model->forward_named({{"y", batch.x}}), ConfigError);
+  EXPECT_THROW(model->forward_named({{"y", batch.x}}), DataError);
 }
 
 TEST_F(LinearGaussianVae, InterpolatesOnALine) {
