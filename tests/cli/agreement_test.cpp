@@ -53,24 +53,29 @@ TEST_F(Agreement, EveryDisagreementIsToldAtOnce) {
       refusal("diffusion", {"sample.sampler.steps=5000", "sample.temperature=0.5", "data.num_held_out=0",
                             "train.early_stop.patience=3", "train.validate_every=1", "eval.split=validation",
                             R"(eval.metrics=[{"type": "nll"}, {"type": "reconstruction"}])"});
-  EXPECT_EQ(
-      text,
-      "error: /train/early_stop/patience: expected 0, never to stop early, where no examples are held out "
-      "for "
-      "validation (data.num_held_out holds some out), got 3\n"
-      "error: /train/validate_every: expected 0 where no examples are held out for validation "
-      "(data.num_held_out holds some out), got 1\n"
-      "error: /sample/sampler/steps: expected at most 20, the timesteps of the noise schedule "
-      "(num_train_timesteps), got 5000\n"
-      "error: /sample/temperature: expected 1, as a diffusion starts from noise of the one size that its "
-      "network "
-      "has learnt, got 0.5\n"
-      "error: /eval/metrics/1: reconstruction expects a model with an encoder and a decoder, which this one "
-      "lacks "
-      "(leave it out, or name no metrics: then all are taken that the model can answer)\n"
-      "error: /eval/split: expected a split with examples, got \"validation\", for which none are held out "
-      "(data.num_held_out holds some out)\n"
-      "6 mistakes\n");
+  EXPECT_EQ(text,
+            "error: --set train.early_stop.patience: /train/early_stop/patience: expected 0, never to stop "
+            "early, where no examples are held out "
+            "for "
+            "validation (data.num_held_out holds some out), got 3\n"
+            "error: --set train.validate_every: /train/validate_every: expected 0 where no examples are held "
+            "out for validation "
+            "(data.num_held_out holds some out), got 1\n"
+            "error: --set sample.sampler.steps: /sample/sampler/steps: expected at most 20, the timesteps of "
+            "the noise schedule "
+            "(num_train_timesteps), got 5000\n"
+            "error: --set sample.temperature: /sample/temperature: expected 1, as a diffusion starts from "
+            "noise of the one size that its "
+            "network "
+            "has learnt, got 0.5\n"
+            "error: --set eval.metrics: /eval/metrics/1: reconstruction expects a model with an encoder and "
+            "a decoder, which this one "
+            "lacks "
+            "(leave it out, or name no metrics: then all are taken that the model can answer)\n"
+            "error: --set eval.split: /eval/split: expected a split with examples, got \"validation\", for "
+            "which none are held out "
+            "(data.num_held_out holds some out)\n"
+            "6 mistakes\n");
 }
 
 TEST_F(Agreement, OptionsOfTheNetworkAreHeldAgainstTheDataAndTheModel) {
@@ -79,25 +84,42 @@ TEST_F(Agreement, OptionsOfTheNetworkAreHeldAgainstTheDataAndTheModel) {
                                           "model.network.time_embedding_type=fourier"});
   for (const char* pointer :
        {"in_channels", "out_channels", "sample_size", "num_class_embeds", "time_embedding_type"})
-    EXPECT_NE(text.find(std::string("error: /model/network/") + pointer + ": expected "), std::string::npos)
+    EXPECT_NE(
+        text.find(fmt::format("error: --set model.network.{0}: /model/network/{0}: expected ", pointer)),
+        std::string::npos)
         << pointer << " in " << text;
   const auto checked = [&](const std::string& set, const std::string& other) {
     return run_gen({"check", "--config", folder / "diffusion.json", "--set", set, "--set", other}).err;
   };
   const auto unconditional = checked("model.conditional=false", "model.network.num_class_embeds=5");
-  EXPECT_NE(unconditional.find("error: /model/network/num_class_embeds: expected null where the model is not "
+  EXPECT_NE(unconditional.find(": /model/network/num_class_embeds: expected null where the model is not "
                                "conditioned on labels, got 5 (or set model.conditional to true)"),
             std::string::npos)
       << unconditional;
   const auto identity = checked("model.network.class_embed_type=identity", "seed=1");
-  EXPECT_NE(identity.find("error: /model/network/class_embed_type: expected null"), std::string::npos)
-      << identity;
+  EXPECT_NE(identity.find(": /model/network/class_embed_type: expected null"), std::string::npos) << identity;
+}
+
+TEST_F(Agreement, AMistakeNamesTheFileThatItStandsIn) {
+  write_text(folder / "base.json", kVae);
+  write_text(folder / "child.json",
+             R"({"extends": "base.json", "data": {"num_held_out": 0}, "eval": {"split": "validation"},
+                 "sample": {"sampler": {"type": "ddim"}}, "train": {"validate_every": 1}})");
+  const auto text = refusal("child", {});
+  const std::string file = "error: " + (folder / "child.json").string();
+  const size_t train = text.find(file + ": /train/validate_every: "),
+               sample = text.find(file + ": /sample/sampler: "), eval = text.find(file + ": /eval/split: ");
+  ASSERT_NE(eval, std::string::npos) << text;
+  EXPECT_TRUE(train < sample && sample < eval) << "the order of the sections: " << text;
 }
 
 TEST_F(Agreement, AModelOfOnePassTakesNoSamplerAndNoPrecision) {
   const auto text = refusal("vae", {"sample.sampler.steps=5", "sample.precision=bf16"});
-  EXPECT_NE(text.find("error: /sample/sampler: expected null"), std::string::npos) << text;
-  EXPECT_NE(text.find("error: /sample/precision: expected \"fp32\""), std::string::npos) << text;
+  EXPECT_NE(text.find("error: --set sample.sampler.steps: /sample/sampler: expected null"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("error: --set sample.precision: /sample/precision: expected \"fp32\""),
+            std::string::npos)
+      << text;
 }
 
 TEST_F(Agreement, WhatIsHardlyMeantIsAWarning) {
@@ -129,7 +151,8 @@ TEST_F(Agreement, SamplingOfAConditionalDiffusionSaysWhatItDrew) {
       "3");
   const auto refused = run_gen({"sample", "--run", run, "--steps", "21"});
   EXPECT_EQ(refused.exit_code, 2);
-  EXPECT_NE(refused.err.find("/sample/sampler/steps: expected at most 20"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("error: gen sample: --steps: expected at most 20"), std::string::npos)
+      << refused.err;
   // The precision of samples is not that of scores.
   const std::vector<std::string> eval{"eval", "--run", run, "--metric", "nll", "--json"};
   auto in_bf16 = eval;

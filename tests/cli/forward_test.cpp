@@ -44,7 +44,7 @@ TEST(ForwardMistakes, AFileOfWeightsIsToldInAFewNames) {
       0);
   const auto result =
       run_gen({"forward", temp / "run", "--in", temp / "in.safetensors", "--out", temp / "out.safetensors"});
-  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.exit_code, 3);
   EXPECT_NE(result.err.find("layers.04.weight, ... (100 in all)"), std::string::npos) << result.err;
 }
 
@@ -56,8 +56,10 @@ TEST(ForwardMistakes, LabelsThatTheNetworkDoesNotTakeAreRefused) {
   write_safetensors(temp / "in.safetensors", inputs);
   const auto result =
       run_gen({"forward", folder, "--in", temp / "in.safetensors", "--out", temp / "out.safetensors"});
-  EXPECT_NE(result.exit_code, 0);
-  EXPECT_NE(result.err.find("expected no class_labels"), std::string::npos) << result.err;
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_TRUE(result.err.starts_with(
+      fmt::format("error: {}: unet2d: expected no class_labels", (temp / "in.safetensors").string())))
+      << result.err;
 }
 
 }  // namespace

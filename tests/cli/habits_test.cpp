@@ -107,6 +107,47 @@ TEST(Habits, APathThatIsNoRunIsAnsweredWithWhatToType) {
   expect_said(told({"train", "--resume", "--run-dir", folder / "pipe/unet"}),
               "a network of diffusers (UNet2DModel)");
   EXPECT_NE(run_gen({"inspect", folder / "pipe"}).out.find("DDIMPipeline"), std::string::npos);
+  expect_said(told({"sample", "--run", folder / "pipe/unet/config.json"}),
+              "is a file of a network of diffusers");
+  write_text(
+      folder / "pipe/model_index.json",
+      R"({"_class_name": "X", "..": ["diffusers", "UNet2DModel"], "../unet": ["diffusers", "UNet2DModel"]})");
+  EXPECT_EQ(told({"sample", "--run", folder / "pipe"}).find("gen forward"), std::string::npos)
+      << "a way out of the folder";
+}
+
+TEST(Habits, AFileOfAnotherProgramInThePlaceOfAConfigIsOneMistake) {
+  const TempDir folder;
+  write_text(folder / "scheduler_config.json",
+             R"({"_class_name": "DDPMScheduler", "beta_end": 0.02, "clip_sample": true})");
+  write_text(folder / "config.json", R"({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]})");
+  for (const char* verb : {"check", "train"}) {
+    const auto scheduler = told({verb, "--config", folder / "scheduler_config.json"});
+    expect_said(scheduler, "expected a config of gen, got one of diffusers (DDPMScheduler)");
+    EXPECT_EQ(scheduler.find("unknown key"), std::string::npos) << scheduler;
+    expect_said(told({verb, "--config", folder / "config.json"}), "got one of transformers (gpt2)");
+  }
+  expect_said(told({"check", "--config", folder.path()}),
+              "got a folder (write " + (folder / "config.json").string() + ")");
+}
+
+TEST(Habits, AMistakeInAFlagNamesTheFlagAndTheNearestWord) {
+  const TempDir folder;
+  write_text(folder / "c.json", kTinyVae);
+  const std::string run = folder / "run";
+  ASSERT_EQ(run_gen({"train", "--config", folder / "c.json", "--run-dir", run, "--quiet"}).exit_code, 0);
+  expect_said(told({"eval", "--run", run, "--split", "val"}), "got \"val\" (did you mean \"validation\"?)");
+  expect_said(
+      told({"eval", "--run", run, "--metric", "elb"}),
+      "error: gen eval: --metric: expected one of nll, bits_per_dim, elbo, reconstruction, got \"elb\"");
+  expect_said(told({"sample", "--run", run, "--count", "9223372036854775807"}),
+              "error: gen sample: --count: expected an integer in [1, 1000000000]");
+  expect_said(told({"sample", "--run", run, "--sampler", "ddim"}),
+              "error: gen sample: --sampler: expected null");
+  expect_said(told({"sample", "--run", run, "--mode", "recon"}), "(did you mean \"reconstruct\"?)");
+  expect_said(told({"sample", "--run", run, "--checkpoint", "step_00000001"}),
+              "got \"step_00000001\" (write 1)");
+  expect_said(told({"eval", "--run", run, "--checkpoint", "latest"}), "got \"latest\" (write last)");
 }
 
 TEST(Sizes, WhatCannotFitIsRefusedBeforeItIsTaken) {

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/own_words.h"
 #include "support/support.h"
 
 namespace gen::test {
@@ -20,7 +21,7 @@ namespace gen::test {
 // A running `gen`, with its output in a file.
 class Process {
  public:
-  Process(std::vector<std::string> arguments, const std::filesystem::path& log) {
+  Process(std::vector<std::string> arguments, const std::filesystem::path& log) : log_(log) {
     arguments.insert(arguments.begin(), gen_binary().string());
     child_ = fork();
     // kill(-1) would reach every process of the user.
@@ -59,7 +60,9 @@ class Process {
   void note(int status) {
     waited_ = true;
     code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    expect_own_words(read_text(log_));
   }
+  std::filesystem::path log_;
   pid_t child_ = -1;
   bool waited_ = false;
   int code_ = -1;

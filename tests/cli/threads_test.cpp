@@ -38,5 +38,14 @@ TEST(Threads, NoLimitOfOpenMpChangesABitOrStopsAStep) {
     EXPECT_TRUE(trained_with(limit, folder) == expected) << limit.front() << " " << limit.back();
 }
 
+TEST(Threads, AStackThatNoThreadCanHaveLeavesOneThread) {
+  const test::TempDir folder;
+  test::write_text(folder / "c.json", kThreadsConfig);
+  const auto result = test::run_command({test::gen_binary().string(), "train", "--dry-run", "--quiet",
+                                         "--config", (folder / "c.json").string()},
+                                        {"OMP_NUM_THREADS=2", "OMP_STACKSIZE=1000000G"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
 }  // namespace
 }  // namespace gen

@@ -7,6 +7,7 @@
 #include "gen/io/image.h"
 #include "gen_command.h"
 #include "support/data_files.h"
+#include "support/toy_config.h"
 
 namespace gen::test {
 namespace {
@@ -101,12 +102,7 @@ TEST(UntrustedText, LineBreaksInNamesAreRefused) {
 // The status and log of a run, and the lines that it suggests.
 TEST(UntrustedText, OfARunIsEscapedAndItsNextLineCanBePasted) {
   const TempDir folder;
-  write_text(folder / "c.json", R"({
-    "model": {"type": "vae", "latent_dim": 2, "likelihood": {"type": "gaussian"},
-              "encoder": {"type": "mlp", "hidden_sizes": [8]}},
-    "data": {"type": "toy2d", "num_examples": 64, "num_held_out": 16},
-    "train": {"steps": 1, "batch_size": 8, "sample_count": 0}
-  })");
+  write_text(folder / "c.json", kToyConfig);
   const std::string run = (folder / "my run's $(touch pwned)\x1b[31m").string();
   const auto text = tame_output({"train", "--config", folder / "c.json", "--run-dir", run});
   const size_t at = text.find("  gen sample --run ");

@@ -295,7 +295,7 @@ TEST_F(Workflow, SampleTellsTheSamplerThatTheModelChose) {
 
 TEST_F(Workflow, AMetricTheModelCannotAnswerIsRefused) {
   const std::string expected =
-      "/eval/metrics/0: reconstruction expects a model with an encoder and a decoder, which this one lacks";
+      ": reconstruction expects a model with an encoder and a decoder, which this one lacks";
   for (const auto& arguments :
        {std::vector<std::string>{"eval", "--run", run("toy"), "--metric", "reconstruction"},
         {"check", "--config", *folder / "toy.json", "--set", R"(eval.metrics=[{"type": "reconstruction"}])"},

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -11,6 +12,8 @@
 #include <thread>
 
 #include <ATen/ATen.h>
+
+#include "support/own_words.h"
 
 namespace gen::test {
 
@@ -61,6 +64,8 @@ CommandResult run_command(const std::vector<std::string>& argv, const std::vecto
   int status = 0;
   waitpid(child, &status, 0);
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (std::find(argv.begin(), argv.end(), gen_binary().string()) != argv.end())
+    expect_own_words(result.out + result.err);
   return result;
 }
 

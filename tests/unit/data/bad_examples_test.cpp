@@ -9,39 +9,20 @@
 #include "data/mnist/mnist.h"
 #include "gen/data/loader.h"
 #include "support/data_files.h"
+#include "support/partly_bad.h"
 #include "support/support.h"
 
 namespace gen {
 namespace {
 
-/// Points [index, draw of the augmentation], some of which cannot be read.
-class PartlyBad final : public Dataset {
- public:
-  PartlyBad(int64_t size, std::set<int64_t> bad, BadExampleOptions options)
-      : size_(size), bad_(std::move(bad)), options_(options) {
-    spec_.kind = DataKind::points;
-    spec_.shape = {2};
-    spec_.levels = 0;
-  }
-  const DataSpec& spec() const override { return spec_; }
-  int64_t size() const override { return size_; }
-  Split split() const override { return Split::train; }
-  Example get(int64_t index, HostRng* augmentation) const override {
-    const double draw = augmentation ? augmentation->uniform() : 0;
-    if (bad_.contains(index)) throw IoError(fmt::format("{}.png: cannot be read", index));
-    return {at::tensor({static_cast<float>(index), static_cast<float>(draw)}), -1, ""};
-  }
-  BadExampleOptions bad_examples() const override { return options_; }
+at::Tensor index_and_draw(int64_t index, HostRng* augmentation) {
+  const double draw = augmentation ? augmentation->uniform() : 0;
+  return at::tensor({static_cast<float>(index), static_cast<float>(draw)});
+}
 
- private:
-  int64_t size_;
-  std::set<int64_t> bad_;
-  BadExampleOptions options_;
-  DataSpec spec_;
-};
-
-std::shared_ptr<PartlyBad> partly_bad(std::set<int64_t> bad, int64_t max_skipped = 100) {
-  return std::make_shared<PartlyBad>(12, std::move(bad), BadExampleOptions{OnError::skip, max_skipped});
+std::shared_ptr<test::PartlyBad> partly_bad(std::set<int64_t> bad, int64_t max_skipped = 100) {
+  return std::make_shared<test::PartlyBad>(12, index_and_draw, std::move(bad),
+                                           BadExampleOptions{OnError::skip, max_skipped});
 }
 
 TEST(BadExamples, TheNextReadableOneTakesThePlaceWhateverTheWorkers) {
@@ -64,7 +45,7 @@ TEST(BadExamples, TheNextReadableOneTakesThePlaceWhateverTheWorkers) {
   EXPECT_EQ(expected[2].indices, (std::vector<int64_t>{8, 9, 10, 0}));
   ASSERT_EQ(expected[0].skipped.size(), 2U);
   EXPECT_EQ(expected[0].skipped[1].index, 4);
-  EXPECT_EQ(expected[0].skipped[1].what, "4.png: cannot be read");
+  EXPECT_EQ(expected[0].skipped[1].what, "4.png: truncated");
 }
 
 TEST(BadExamples, ScoresLeaveThemOut) {
@@ -77,7 +58,7 @@ TEST(BadExamples, ScoresLeaveThemOut) {
 }
 
 TEST(BadExamples, AreAnErrorThatNamesTheExampleUnlessToldOtherwise) {
-  const PartlyBad data(12, {5}, {});
+  const test::PartlyBad data(12, index_and_draw, {5});
   try {
     read_batch(data, 4, 4);
     FAIL() << "a bad example went through";
@@ -110,7 +91,7 @@ TEST(BadExamples, EachCountsOnceAgainstTheBudget) {
 
 TEST(BadExamples, AreAllFoundInOnePass) {
   int64_t done = 0;
-  const auto found = find_bad_examples(PartlyBad(600, {7, 300, 599}, {}),
+  const auto found = find_bad_examples(test::PartlyBad(600, index_and_draw, {7, 300, 599}),
                                        [&](int64_t n, std::span<const BadExample>) { done = n; });
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[1].index, 300);

@@ -3,18 +3,14 @@
 #include "gen/core/error.h"
 #include "gen/nn/network.h"
 #include "nn/mlp.h"
-#include "nn/unet2d/unet2d.h"
 #include "support/support.h"
+#include "support/tiny_unet.h"
 
 namespace gen {
 namespace {
 
 std::shared_ptr<DenoisingNetwork> unet_for_inputs(std::optional<int64_t> classes = {}, int64_t padding = 1) {
-  UNet2dOptions o;
-  o.in_channels = o.out_channels = 3;
-  o.block_out_channels = {4, 8};
-  o.layers_per_block = 1;
-  o.norm_num_groups = 4;
+  UNet2dOptions o = test::tiny_unet();
   o.downsample_padding = padding;
   o.down_block_types = {"DownBlock2D", "DownBlock2D"};
   o.up_block_types = {"UpBlock2D", "UpBlock2D"};

@@ -7,8 +7,8 @@
 #include "gen/core/error.h"
 #include "gen/io/safetensors.h"
 #include "gen/nn/network.h"
-#include "nn/unet2d/unet2d.h"
 #include "support/support.h"
+#include "support/tiny_unet.h"
 
 namespace gen {
 namespace {
@@ -17,15 +17,8 @@ namespace fs = std::filesystem;
 
 struct NetworkFolder : testing::Test {
   NetworkFolder() {
-    UNet2dOptions o;
-    o.in_channels = o.out_channels = 3;
-    o.block_out_channels = {4, 8};
-    o.layers_per_block = 1;
-    o.norm_num_groups = 4;
-    o.down_block_types = {"DownBlock2D", "AttnDownBlock2D"};
-    o.up_block_types = {"AttnUpBlock2D", "UpBlock2D"};
     torch::manual_seed(0);
-    network = make_unet2d(o, {});
+    network = make_unet2d(test::tiny_unet(), {});
     config = network->ecosystem_config();
     write_safetensors(weights(), state_of(*network));
   }
@@ -53,18 +46,10 @@ TEST_F(NetworkFolder, ReadsTheWordsThatDiffusersReads) {
   const std::function<void(Json&)> changes[] = {
       [](Json& c) { c["_class_name"] = nullptr; },
       [](Json& c) { c.erase("_class_name"); },
-      [](Json& c) {
-        c["_class_name"] = {"diffusers", "UNet2DModel"};
-      },
-      [](Json& c) {
-        c["sample_size"] = {16, 8};
-      },
-      [](Json& c) {
-        c["down_block_types"] = {"UNetResDownBlock2D", "UNetResAttnDownBlock2D"};
-      },
-      [](Json& c) {
-        c["up_block_types"] = {"UNetResAttnUpBlock2D", "UNetResUpBlock2D"};
-      },
+      [](Json& c) { c["_class_name"] = {"diffusers", "UNet2DModel"}; },
+      [](Json& c) { c["sample_size"] = {16, 8}; },
+      [](Json& c) { c["down_block_types"] = {"UNetResDownBlock2D", "UNetResAttnDownBlock2D"}; },
+      [](Json& c) { c["up_block_types"] = {"UNetResAttnUpBlock2D", "UNetResUpBlock2D"}; },
       [](Json& c) { c["use_linear_projection"] = false; },
   };
   const Json plain = config;
@@ -103,6 +88,13 @@ TEST_F(NetworkFolder, NamesWhatLiesThereInsteadOfTheWeights) {
   test::write_text(folder / "diffusion_pytorch_model.bin", "PK\x03\x04");
   EXPECT_NE(refusal().find("diffusion_pytorch_model.bin is a pickle"), std::string::npos) << refusal();
   EXPECT_NE(refusal().find("cd " + folder.path().string() + " && python3 -c"), std::string::npos)
+      << refusal();
+}
+
+TEST_F(NetworkFolder, AnOptionThatTheNetworkCannotTakeNamesTheFile) {
+  config["out_channels"] = nullptr;
+  EXPECT_TRUE(
+      refusal().starts_with((folder / "config.json").string() + ": /out_channels: expected an integer"))
       << refusal();
 }
 

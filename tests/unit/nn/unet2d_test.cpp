@@ -1,5 +1,3 @@
-#include "nn/unet2d/unet2d.h"
-
 #include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
@@ -10,20 +8,14 @@
 #include "gen/io/file.h"
 #include "gen/io/safetensors.h"
 #include "support/support.h"
+#include "support/tiny_unet.h"
 
 namespace gen {
 namespace {
 
-/// diffusers' fast-test network: 11,767 parameters.
 UNet2dOptions tiny() {
-  UNet2dOptions o;
+  UNet2dOptions o = test::tiny_unet();
   o.sample_size = 8;
-  o.in_channels = o.out_channels = 3;
-  o.block_out_channels = {4, 8};
-  o.layers_per_block = 1;
-  o.norm_num_groups = 4;
-  o.down_block_types = {"DownBlock2D", "AttnDownBlock2D"};
-  o.up_block_types = {"AttnUpBlock2D", "UpBlock2D"};
   return o;
 }
 

@@ -13,6 +13,7 @@
 
 #include "gen/core/signals.h"
 #include "gen/io/checkpoint.h"
+#include "support/partly_bad.h"
 #include "support/support.h"
 #include "train/sgd.h"
 #include "train/train_session.h"
@@ -20,29 +21,11 @@
 namespace gen {
 
 // Points (i / 64, y).
-class Points final : public Dataset {
- public:
+struct Points : test::PartlyBad {
   explicit Points(int64_t size = 64, std::set<int64_t> bad = {}, BadExampleOptions options = {}, float y = 1)
-      : size_(size), bad_(std::move(bad)), options_(options), y_(y) {
-    spec_.kind = DataKind::points;
-    spec_.shape = {2};
-    spec_.levels = 0;
-  }
-  const DataSpec& spec() const override { return spec_; }
-  int64_t size() const override { return size_; }
-  Split split() const override { return Split::train; }
-  Example get(int64_t index, HostRng*) const override {
-    if (bad_.contains(index)) throw DataError(fmt::format("{}.png: truncated", index));
-    return {torch::tensor({static_cast<float>(index) / 64, y_}), -1, ""};
-  }
-  BadExampleOptions bad_examples() const override { return options_; }
-
- private:
-  int64_t size_;
-  std::set<int64_t> bad_;
-  BadExampleOptions options_;
-  float y_;
-  DataSpec spec_;
+      : PartlyBad(
+            size, [y](int64_t index, HostRng*) { return torch::tensor({static_cast<float>(index) / 64, y}); },
+            std::move(bad), options) {}
 };
 
 // Learns y = 2 x0 + noise by least squares; notes the first example of each batch. The loss of a batch with one of
