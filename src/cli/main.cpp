@@ -1,6 +1,5 @@
 // gen VERB [FLAGS]: dispatches to a verb, and turns what it threw into one clear text and an exit code.
 #include <c10/util/Exception.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <exception>
@@ -50,20 +49,6 @@ ExitCode run(int argc, char** argv) {
   const auto error = std::current_exception();
   std::_Exit(static_cast<int>(error ? report(error) : ExitCode::failure));
 }
-
-// LibTorch's libraries make objects before main begins. Where memory is too little even for these, nothing of gen is there yet
-// to tell it but this.
-[[noreturn]] void on_early_terminate() {
-  static constexpr char kText[] =
-      "error: out of memory while LibTorch was loaded: the limit on address space (ulimit -v) or the machine "
-      "has too little\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText, sizeof(kText) - 1);
-  std::_Exit(static_cast<int>(ExitCode::out_of_memory));
-}
-
-void before_libraries() { std::set_terminate(on_early_terminate); }
-
-[[gnu::section(".preinit_array"), gnu::used]] void (*const first_of_all)() = before_libraries;
 
 // LibTorch's warnings are written for its developers.
 class SilentWarnings final : public c10::WarningHandler {

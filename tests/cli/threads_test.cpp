@@ -38,6 +38,19 @@ TEST(Threads, NoLimitOfOpenMpChangesABitOrStopsAStep) {
     EXPECT_TRUE(trained_with(limit, folder) == expected) << limit.front() << " " << limit.back();
 }
 
+TEST(Threads, SettingsThatOpenMpCannotUseAreToldInOurWords) {
+  for (const char* setting : {"OMP_NUM_THREADS=abc", "OMP_NUM_THREADS=0", "OMP_NUM_THREADS=2,",
+                              "OMP_THREAD_LIMIT=-1", "OMP_STACKSIZE=1", "GOMP_STACKSIZE=4T"}) {
+    const auto result = test::run_command({test::gen_binary().string(), "list"}, {setting});
+    const std::string name(setting, std::string_view(setting).find('='));
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_TRUE(result.err.starts_with("warning: " + name + ": expected ") &&
+                result.err.ends_with("; not used\n"))
+        << setting << ": " << result.err;
+  }
+  EXPECT_EQ(test::run_command({test::gen_binary().string(), "list"}, {"OMP_NUM_THREADS= 2 ,1"}).err, "");
+}
+
 TEST(Threads, AStackThatNoThreadCanHaveLeavesOneThread) {
   const test::TempDir folder;
   test::write_text(folder / "c.json", kThreadsConfig);
