@@ -234,6 +234,16 @@ std::string set_instead(const CLI::App& verb, const std::string& flag, const std
   return key.empty() ? "" : fmt::format("--set {}={}", key, value.empty() ? "VALUE" : shell_quote(value));
 }
 
+// gen inspect --run runs/a: what other verbs take behind a flag, and this one as it is. Its parser has taken the value so.
+std::string argument_instead(const CLI::App& verb, const std::string& word) {
+  constexpr std::array kWords = {"run", "run_dir", "path", "file", "folder", "model", "kind", "type", "ckpt"};
+  if (std::find(kWords.begin(), kWords.end(), word) == kWords.end()) return {};
+  for (const auto* option : verb.get_options())
+    if (option->get_positional() && option->count() > 0)
+      return fmt::format("gen {} {}", verb.get_name(), shell_quote_path(option->results().front()));
+  return {};
+}
+
 std::string word_instead(const CLI::App& verb, const std::string& word) {
   std::error_code error;
   const bool is_set = word.find('=') != std::string::npos && word.find('=') > 0;
@@ -254,9 +264,11 @@ std::string meant_instead(const CLI::App& verb, const std::vector<std::string>& 
   std::string value = equals == std::string::npos ? "" : words[i].substr(equals + 1);
   if (equals == std::string::npos && i + 1 < words.size() && !words[i + 1].starts_with("--"))
     value = words[i + 1];
-  if (word == "epochs" || word == "num_epochs" || word == "max_epochs" || word == "num_train_epochs")
+  if (word == "epoch" || word == "epochs" || word == "num_epochs" || word == "max_epochs" ||
+      word == "num_train_epochs")
     return epochs_instead(verb, value);
   std::string meant = flag_instead(verb, word, value);
+  if (meant.empty()) meant = argument_instead(verb, word);
   return meant.empty() ? set_instead(verb, flag, word, value) : meant;
 }
 

@@ -91,7 +91,7 @@ std::string got(std::string_view detail, std::string_view read) {
   }
   if (const auto words = second_of(kBroken, detail, ""); !words.empty()) return std::string(words);
   const std::string word = wrong_word(read);
-  return word + std::string(advice(word));
+  return word + std::string(read.size() == 1 ? " (is it JSON?)" : advice(word));  // the first letter of all
 }
 
 // "line 2, column 1". Where a line break was read last nlohmann's parser says column 0, of the line that begins there or,

@@ -42,6 +42,11 @@ TEST(Habits, FlagsOfOtherProgramsAreAnsweredWithWhatDoesIt) {
   expect_said(told({"train", config}), "did not expect \"" + config + "\" (use --config " + config + ")");
   expect_said(told({"sample", "runs/a", "--n", "4"}), "(use --run runs/a)");
   expect_said(told({"sample", "--run", "runs/a", "--n", "4"}), "(use --count 4)");
+  expect_said(told({"train", "--config", "none.json", "--epoch", "3"}),
+              "unknown flag --epoch (use --set train.steps=N");
+  expect_said(told({"inspect", "--run", "runs/a b"}), "unknown flag --run (use gen inspect 'runs/a b')");
+  expect_said(told({"forward", "--model", "m", "--in", "a", "--out", "b"}),
+              "unknown flag --model (use gen forward m)");
   expect_said(told({"--quiet", "train", "--config", config}), "flags come after it, as in gen train --quiet");
 }
 

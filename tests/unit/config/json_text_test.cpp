@@ -80,7 +80,7 @@ TEST(JsonText, TellsSyntaxErrorsInItsOwnWords) {
            Case{"[True]", "at line 1, column 2: expected a value, got T (is it true?)"},
            Case{"[NaN]", "at line 1, column 2: expected a value, got N (JSON has null and no NaN)"},
            Case{"[tru]", "at line 1, column 5: expected a value, got tru] (texts take double quotes)"},
-           Case{"model: 1", "at line 1, column 1: expected a value, got m (texts take double quotes)"},
+           Case{"model: 1", "at line 1, column 1: expected a value, got m (is it JSON?)"},
            Case{"[1] x",
                 "at line 1, column 5: expected nothing more after the value, got x (texts take double "
                 "quotes)"},
