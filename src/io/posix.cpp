@@ -22,7 +22,21 @@ void fail(const std::filesystem::path& path, const char* doing) {
   throw IoError(fmt::format("{}: cannot {}: {}", path.string(), doing, os_error_text(errno)));
 }
 
+namespace {
+
+// Opening one waits for somebody to write, for ever and deaf to the first signal. A shell's <(...) is open already.
+void refuse_named_pipe(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode)) return;
+  for (const char* open_already : {"/dev/", "/proc/"})
+    if (path.native().starts_with(open_already)) return;
+  throw DataError(fmt::format("{}: expected a file, got a pipe", path.string()));
+}
+
+}  // namespace
+
 Descriptor open_to_read(const std::filesystem::path& path, uint64_t& size) {
+  refuse_named_pipe(path);
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
     if (errno == ENOENT || errno == ENOTDIR) throw DataError(fmt::format("{}: no such file", path.string()));

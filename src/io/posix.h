@@ -30,7 +30,7 @@ class Descriptor {
 /// Throws IoError: "PATH: cannot DOING: " and os_error_text(errno).
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing);
 /// Opens a regular file (or a device) to read; `size` is 0 for a device. Throws DataError where there is
-/// none.
+/// none, or a named pipe.
 Descriptor open_to_read(const std::filesystem::path& path, uint64_t& size);
 /// Opens to append, creating the file.
 int open_to_append(const std::filesystem::path& path);

@@ -70,13 +70,19 @@ void check_begins_in(const fs::path& folder, RunMode mode) {
                     folder.string(), fmt::join(strange, ", "), strange.size() == 1 ? "was" : "were"));
 }
 
-// Told before anything is done, not when the file is written.
+// Told before anything is done, not when the file is written; and a pipe would never be.
 void check_links(const fs::path& folder) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (is_made_name(entry.path().filename().string()) && entry.is_symlink(error))
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (!is_made_name(entry.path().filename().string())) continue;
+    if (entry.is_symlink(error))
       throw IoError(fmt::format("{}: a link to {}: gen writes no file of a run through a link (move it away)",
                                 entry.path().string(), fs::read_symlink(entry.path(), error).string()));
+    if (!entry.is_regular_file(error))
+      throw IoError(fmt::format("{}: expected a file of the run, got {} (move it away)",
+                                entry.path().string(),
+                                entry.is_directory(error) ? "a folder" : "a device or a pipe"));
+  }
   if (fs::is_symlink(folder / "checkpoints", error))
     log::warning(
         "{}: a link, through which nothing is deleted: train.keep_last has no effect (to keep a run on "
@@ -141,9 +147,13 @@ RunDir RunDir::open_existing(const fs::path& folder) {
                                   fs::exists(folder, error) ? "a file" : "nothing there",
                                   did_you_mean(named.filename().string(), names)));
   }
-  if (!fs::exists(folder / "config.json", error))
+  const auto config = fs::status(folder / "config.json", error);
+  if (!fs::exists(config))
     throw ConfigError(fmt::format("{}: not a run's folder: config.json is missing{}", folder.string(),
                                   what_is_missing(folder)));
+  if (!fs::is_regular_file(config))
+    throw ConfigError(fmt::format("{}: not a run's folder: config.json is {}", folder.string(),
+                                  fs::is_directory(config) ? "a folder" : "a device or a pipe"));
   return RunDir(folder, RunMode::resume, nullptr);
 }
 

@@ -1,6 +1,8 @@
 #include "gen/io/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -38,6 +40,13 @@ TEST(ReadFile, GivesTheBytesAndRefusesWhatIsNoFile) {
   EXPECT_THROW(read_file(folder / "none"), DataError);
   EXPECT_THROW(read_file(folder / "x" / "y"), DataError);
   EXPECT_THROW(read_file(folder.path()), DataError);
+}
+
+TEST(ReadFile, DoesNotWaitForSomebodyToWriteIntoAPipe) {
+  const test::TempDir folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_THROW(read_file(folder / "pipe"), DataError);
+  EXPECT_THROW(hash_file(folder / "pipe"), DataError);
 }
 
 TEST(ReadFile, StopsAtTheCapOfAnEndlessDevice) { EXPECT_THROW(read_file("/dev/zero", 1 << 22), DataError); }

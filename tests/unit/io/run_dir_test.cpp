@@ -1,5 +1,7 @@
 #include "gen/io/run_dir.h"
 
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -162,6 +164,26 @@ TEST(RunDir, NoFileIsWrittenThroughALink) {
   EXPECT_THROW(run.claim(run.samples() / "a.png"), IoError);
   EXPECT_THROW(RunDir::open_for_training(folder / "r", RunMode::overwrite), IoError);
   EXPECT_EQ(read_text(folder / "elsewhere"), "mine");
+}
+
+TEST(RunDir, FoldersAndPipesInPlaceOfItsFilesAreTold) {
+  const test::TempDir folder;
+  const auto refused = [&](const char* name, auto make) {
+    const fs::path file = folder / "r" / name;
+    fs::rename(file, folder / "kept");
+    make(file);
+    for (const auto mode : {RunMode::resume, RunMode::overwrite})
+      EXPECT_THROW(RunDir::open_for_training(folder / "r", mode), Error) << name;
+    if (std::string(name) == "config.json") EXPECT_THROW(RunDir::open_existing(folder / "r"), ConfigError);
+    fs::remove(file);
+    fs::rename(folder / "kept", file);
+  };
+  fill_run(RunDir::open_for_training(folder / "r", RunMode::create));
+  for (const char* name : {"STATUS", "config.json", "made.txt"}) {
+    refused(name, [](const fs::path& file) { ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0); });
+    refused(name, [](const fs::path& file) { fs::create_directory(file); });
+  }
+  EXPECT_NO_THROW(RunDir::open_for_training(folder / "r", RunMode::resume));
 }
 
 TEST(RunDir, AFileOfAnotherIsNotReplaced) {
