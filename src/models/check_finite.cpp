@@ -27,13 +27,11 @@ void check_finite(const Samples& samples, int64_t first_index) {
   for (auto& index : bad) index += first_index;
   throw NumericalError(fmt::format(
       "{} of {} samples are not finite, {}: {}; the weights may have diverged (try an earlier checkpoint or "
-      "a lower "
-      "learning rate), bf16 may not suffice (sample.precision fp32){}",
+      "a lower learning rate){}",
       bad.size(), samples.x.size(0), watched ? since(samples, both[1]) : "drawn in one pass", first_few(bad),
-      watched ? ", or the noise schedule may end in too much noise for prediction_type epsilon (a smaller "
-                "beta_end, "
-                "v_prediction)"
-              : ""));
+      watched ? ", bf16 may not suffice (sample.precision fp32), or the noise schedule may end in too much "
+                "noise for prediction_type epsilon (a smaller beta_end, v_prediction)"
+              : ", or sample.temperature may be too large"));
 }
 
 }  // namespace gen

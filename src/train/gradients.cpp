@@ -1,7 +1,6 @@
 #include "train/gradients.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace gen {
@@ -47,7 +46,7 @@ bool all_finite(const std::vector<at::Tensor>& tensors) {
     if (tensor.is_floating_point() && tensor.numel() > 0) floating.push_back(tensor.detach());
   if (floating.empty()) return true;
   const auto largest = at::_foreach_norm(floating, std::numeric_limits<double>::infinity());
-  return std::isfinite(at::stack(largest).sum().item<double>());
+  return at::stack(largest).isfinite().all().item<bool>();
 }
 
 }  // namespace gen

@@ -38,8 +38,10 @@ Mapped BatchNormBijector::forward(const at::Tensor& x, const Condition&) {
     m = moments(x);
     torch::NoGradGuard no_grad;
     const double momentum = momentum_.value_or(options_.momentum);
-    running_mean_.lerp_(m.mean.detach(), momentum);
-    running_var_.lerp_(m.var.detach(), momentum);
+    // What is no number would stay for ever, also where train.nan_policy leaves the step out.
+    const auto finite = m.mean.isfinite().logical_and(m.var.isfinite()).all();
+    running_mean_.lerp_(at::where(finite, m.mean.detach(), running_mean_), momentum);
+    running_var_.lerp_(at::where(finite, m.var.detach(), running_var_), momentum);
   }
   const auto var_eps = m.var + options_.epsilon;
   auto z = (x - over_channels(m.mean, x)) * over_channels(var_eps.rsqrt(), x);

@@ -129,7 +129,8 @@ LossTerms Vae::loss(const Batch& batch, const StepContext& context) {
     elbo = log_weights.detach().mean();
   }
   // Burda et al. 2016, section 5: a dimension is active where its posterior mean varies over the data.
-  const auto active = q.mean.detach().var(0, /*unbiased=*/false).gt(0.01).sum();
+  const auto variance = q.mean.detach().var(0, /*unbiased=*/false);
+  const auto active = (variance.gt(0.01) + 0 * variance).sum();  // NaN where the means are, not 0
   result.terms = {{"elbo", elbo},
                   {"reconstruction", d.reconstruction.detach().mean()},
                   {"kl", kl.detach().sum(1).mean()},

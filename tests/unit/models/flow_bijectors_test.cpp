@@ -82,6 +82,17 @@ TEST(BatchNormBijector, TrainingStandardisesTheBatchAndMovesTheRunningStatistics
   EXPECT_LE(test::max_abs_diff(norm.inverse(z, {}).y, x), 1e-4);
 }
 
+TEST(BatchNormBijector, ABatchThatOverflowedLeavesTheRunningStatisticsNumbers) {
+  BatchNormBijector norm({.momentum = 0.5, .epsilon = 1e-8}, {.shape = {2}});
+  norm.train();
+  norm.forward(torch::randn({8, 2}), {});
+  const auto before = norm.named_buffers()["running_var"].clone();
+  norm.forward(torch::full({8, 2}, 3e38), {});
+  norm.forward(torch::full({8, 2}, NAN), {});
+  EXPECT_TRUE(torch::equal(norm.named_buffers()["running_var"], before));
+  EXPECT_TRUE(norm.named_buffers()["running_mean"].isfinite().all().item<bool>());
+}
+
 TEST(Squeeze, OrdersChannelsDiagonalFirst) {
   const auto x = torch::arange(4, at::kFloat).view({1, 1, 2, 2});  // 0 1 / 2 3
   const auto z = squeeze_2x2(x).flatten();

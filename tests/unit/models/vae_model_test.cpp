@@ -169,6 +169,14 @@ TEST(Vae, ConvolutionsGiveOddSizesBack) {
             at::IntArrayRef({2, 3, 25, 30}));
 }
 
+TEST_F(LinearGaussianVae, ActiveUnitsOfABrokenEncoderAreNoNumber) {
+  Batch broken = batch;
+  broken.x = torch::full_like(batch.x, NAN);
+  Rng rng(1);
+  for (const auto& [name, value] : model->loss(broken, {0, 1, true, rng}).terms)
+    EXPECT_TRUE(std::isnan(value.item<double>())) << name;
+}
+
 TEST(Vae, TemperatureScalesThePrior) {
   const auto model = model_from(R"({"type": "vae", "latent_dim": 2})", image_spec(1, 4, 4));
   SampleRequest request;

@@ -39,6 +39,7 @@ TEST(Gradients, AllFiniteSeesNanAndInfinity) {
   EXPECT_TRUE(all_finite({torch::ones({3}), torch::ones({2}, at::kLong), torch::zeros({0})}));
   EXPECT_FALSE(all_finite({torch::ones({3}), torch::full({2}, -std::numeric_limits<double>::infinity())}));
   EXPECT_FALSE(all_finite({torch::full({2}, std::nan(""))}));
+  EXPECT_TRUE(all_finite({torch::full({2}, 3e38), torch::full({2}, 3e38)})) << "large ones are finite";
 }
 
 }  // namespace
