@@ -85,10 +85,12 @@ void Checkpointer::write(const Progress& progress) {
   metadata["format"] = "pt";
   const TensorMap weights = weights_of(*session_.model);
   if (!all_finite(values(weights)))
-    throw NumericalError(
-        fmt::format("a parameter is not finite after step {}: no checkpoint was written (the newest is "
-                    "that of step {})",
-                    progress.step, saved_step_));
+    throw NumericalError(fmt::format(
+        "a parameter is not finite after step {}: no checkpoint was written ({}); a lower learning "
+        "rate or train.clip_grad_norm may keep it finite",
+        progress.step,
+        saved_step_ >= 0 ? fmt::format("the newest is that of step {}", saved_step_)
+                         : "there is none before it"));
   std::vector<TensorFile> files{{"model", weights, metadata}, {"optimizer", session_.optimizer->state(), {}}};
   if (session_.ema) {
     fit_statistics(session_, experiment_);

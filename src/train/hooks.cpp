@@ -10,6 +10,7 @@
 #include "gen/core/units.h"
 #include "gen/io/json_file.h"
 #include "train/later_steps.h"
+#include "train/non_finite.h"
 #include "train/sample_grid.h"
 
 namespace gen {
@@ -101,7 +102,7 @@ void Hooks::validate_now() {
         "step {}: the validation loss is {}, in batches of the examples {}; it counts as no improvement (a "
         "lower "
         "learning rate or train.clip_grad_norm may keep it finite)",
-        progress_.step, scores.loss, first_few(scores.non_finite));
+        progress_.step, non_finite_name(scores.loss), first_few(scores.non_finite));
   if (out_of_patience(progress_, options_.early_stop.patience))
     log::info("no improvement in {} validations: training stops early", progress_.stale_validations);
 }
