@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "cli/habits.h"
 #include "cli/results.h"
@@ -204,6 +205,9 @@ CLI::Validator whole_number(int64_t at_least) {
         const char* end = text.data() + text.size();
         const auto [stopped, error] = std::from_chars(text.data(), end, value);
         if (error == std::errc() && stopped == end && value >= at_least) return std::string();
+        if (error == std::errc::result_out_of_range && stopped == end && !text.starts_with("-"))
+          return fmt::format("expected a whole number of at most {}, got \"{}\"",
+                             std::numeric_limits<int64_t>::max(), text);
         return fmt::format("expected a whole number >= {}, got \"{}\"{}", at_least, text, in_digits(text));
       },
       "");

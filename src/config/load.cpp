@@ -202,7 +202,11 @@ class Loader final : public OptionVisitor {
         given.is_number_unsigned()
             ? given.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
             : given.is_number_integer();
-    if (!fits) return wrong(pointer, expected, given, unquote(given));
+    if (!fits)
+      return wrong(pointer, expected, given,
+                   given.is_number_unsigned()
+                       ? fmt::format(" (integers go up to {})", std::numeric_limits<int64_t>::max())
+                       : unquote(given));
     const auto number = given.get<int64_t>();
     if (!in_range(static_cast<double>(number), limits)) return wrong(pointer, expected, given);
     value = number;

@@ -73,6 +73,18 @@ void check_numbers(const std::string& name, const at::Tensor& given, int64_t cou
         fmt::format("{}: expected {} [{}], or one for all, got {}", name, what, count, shown(given)));
 }
 
+// What `dtype` cannot hold would become an infinity, for which the weights would be blamed.
+at::Tensor narrowed(const std::string& name, const at::Tensor& given, at::ScalarType dtype) {
+  const auto narrow = given.to(dtype);
+  if (given.is_floating_point() && given.element_size() > narrow.element_size() &&
+      !narrow.isfinite().equal(given.isfinite()))
+    throw DataError(
+        fmt::format("{}: expected numbers within the range of {}, in which the network computes, "
+                    "got {} with larger ones",
+                    name, dtype_name(dtype), shown(given)));
+  return narrow;
+}
+
 }  // namespace
 
 std::string shown(const at::Tensor& tensor) {
@@ -102,12 +114,14 @@ at::Tensor examples_input(const std::string& name, const at::Tensor& given, at::
                ? ""
                : " (convert it to float32, and to the range that the network was trained on: pixels 0 to "
                  "255 are -1 to 1 there, or 0 to 1)");
-  return given.to(dtype);
+  return narrowed(name, given, dtype);
 }
 
 at::Tensor numbers_input(const std::string& name, const at::Tensor& given, int64_t count) {
   check_numbers(name, given, count, "numbers");
-  return given.to(given.is_floating_point() ? at::kFloat : at::kLong).reshape({-1}).expand({count});
+  return narrowed(name, given, given.is_floating_point() ? at::kFloat : at::kLong)
+      .reshape({-1})
+      .expand({count});
 }
 
 at::Tensor classes_input(const std::string& name, const at::Tensor& given, int64_t count,

@@ -76,6 +76,16 @@ TEST(Mistakes, WrongFlagsAndVerbsNameTheNearest) {
   expect_golden("wrong_format", error_of({"sample", "--run", "x", "--format", "gif"}, 2), folder.path());
 }
 
+TEST(Mistakes, ASeedBeyond63BitsIsTooLargeRatherThanNegative) {
+  const auto says = error_of({"sample", "--run", "x", "--seed", "9223372036854775808"}, 2);
+  EXPECT_NE(says.find("at most 9223372036854775807"), std::string::npos) << says;
+  const TempDir folder;
+  write_text(folder / "config.json",
+             R"({"model": {"type": "vae"}, "data": {"type": "toy2d"}, "seed": 9223372036854775808})");
+  const auto of_config = error_of({"check", "--config", folder / "config.json"}, 2);
+  EXPECT_NE(of_config.find("(integers go up to 9223372036854775807)"), std::string::npos) << of_config;
+}
+
 TEST(Mistakes, ABadSetIsNamed) {
   const TempDir folder;
   write_text(folder / "config.json", R"({"model": {"type": "vae"}, "data": {"type": "toy2d"}})");

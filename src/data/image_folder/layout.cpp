@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <iterator>
 #include <set>
 
 #include "gen/core/error.h"
@@ -77,7 +78,7 @@ std::string FolderLayout::class_folder(const std::string& image) const {
 }
 
 void FolderLayout::find_classes(const std::vector<std::string>& images) {
-  std::set<std::string> names, below;
+  std::set<std::string> names, trained, below;
   for (const auto& image : images) {
     const std::string name = class_folder(image);
     // A folder of unlabelled test images, as competitions have, takes no labels from the others.
@@ -86,12 +87,15 @@ void FolderLayout::find_classes(const std::vector<std::string>& images) {
     if (name.empty() && must) class_of(image);  // throws
     if (name.empty()) continue;
     names.insert(name);
+    if (must) trained.insert(name);
     if (splits_.empty()) below.insert(top_folder(image.substr(name.size() + 1)));
   }
   if (names.size() > 1 || options_.labels == FolderLabels::folders)
     classes_.assign(names.begin(), names.end());
   else if (names.size() == 1 && below.size() > 1 && !below.contains(""))
     only_folder_ = *names.begin(), below_only_.assign(below.begin(), below.end());
+  std::set_difference(classes_.begin(), classes_.end(), trained.begin(), trained.end(),
+                      std::back_inserter(untrained_));
 }
 
 std::optional<Split> FolderLayout::split_of(const std::string& image) const {
@@ -121,6 +125,12 @@ std::vector<FolderLayout::Remark> FolderLayout::remarks() const {
                                        classes_.empty() ? std::string("no classes below them")
                                                         : fmt::format("classes: {}", shortened(classes_)))});
   }
+  if (!untrained_.empty())
+    all.push_back({log::Level::warning,
+                   fmt::format("no training image is of the class{} {}: a model that is conditioned on "
+                               "classes never sees {} (move the folder away, or give it training images)",
+                               untrained_.size() == 1 ? "" : "es", shortened(untrained_),
+                               untrained_.size() == 1 ? "it" : "them")});
   const auto path_of = [&](const std::string& folder) {
     return shell_quote((fs::path(options_.path) / folder).string());
   };

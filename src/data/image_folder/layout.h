@@ -43,7 +43,7 @@ class FolderLayout {
 
   ImageFolderOptions options_;
   std::map<std::string, Split> splits_;  // by the name of their folder
-  std::vector<std::string> classes_;
+  std::vector<std::string> classes_, untrained_;
   std::string only_folder_;              // the one that holds every image, where classes might lie below it
   std::vector<std::string> below_only_;  // its sub-folders
 };

@@ -147,6 +147,15 @@ TEST_F(ImageFolder, FoldersNamedAsSplitsAreTheSplitsWithClassesBelowThem) {
   EXPECT_THROW(make_image_folder(options, Split::train), ConfigError) << "held out twice";
 }
 
+TEST_F(ImageFolder, AClassWithoutTrainingImagesIsTold) {
+  for (const char* file : {"train/a/1.png", "train/b/1.png", "val/b/1.png", "test/c/1.png"})
+    write_ramp(folder / file, 4, 4);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(make_image_folder(options, Split::train)->spec().num_classes, 3);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("no training image is of the class c:"), std::string::npos) << said;
+}
+
 TEST_F(ImageFolder, AFlatTestFolderTakesNoLabelsFromTraining) {
   for (const char* file : {"Train/a/1.png", "Train/b/1.png", "Test/1.png"}) write_ramp(folder / file, 4, 4);
   EXPECT_EQ(make_image_folder(options, Split::train)->spec().num_classes, 2);

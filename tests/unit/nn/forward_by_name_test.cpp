@@ -62,6 +62,8 @@ TEST(ForwardByName, RefusesWhatMakesNoSenseInWords) {
   EXPECT_NE(refusal((x * 255).to(at::kByte), t).find("got uint8 [2, 3, 8, 8] (convert it to float32"),
             std::string::npos);
   EXPECT_NE(refusal(x.to(at::kLong), t).find("got int64"), std::string::npos);
+  EXPECT_NE(refusal(x.to(at::kDouble) * 1e300, t).find("within the range of float32"), std::string::npos);
+  EXPECT_NE(refusal(x, torch::tensor({7.0, 1e300}, at::kDouble)).find("within the range"), std::string::npos);
   EXPECT_NE(refusal(torch::tensor(1.0), t).find("got float32 []"), std::string::npos);
   EXPECT_EQ(refusal(x, torch::tensor({1, 2, 3})),
             "timestep: expected numbers [2], or one for all, got int64 [3]");
