@@ -26,11 +26,12 @@ void set_level(Level level) {
 bool enabled(Level level) { return level >= console_level.load(); }
 
 void open_file(const std::string& path) {
-  // Tried first by ourselves: spdlog does not keep the reason.
+  // Tried first by ourselves: spdlog would make a folder that is gone, and wait in vain.
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  const int code = descriptor < 0 ? errno : 0;
+  int code = descriptor < 0 ? errno : 0;
   if (descriptor >= 0) ::close(descriptor);
-  if (descriptor < 0 || !log_sink::open_file(path))
+  if (code == 0) code = log_sink::open_file(path);
+  if (code != 0)
     throw IoError(fmt::format("{}: cannot open the log file: {}", path, os_error_text(code)));
 }
 

@@ -6,19 +6,23 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <vector>
 
+#include "gen/core/os_error.h"
+
 namespace gen::log_sink {
 namespace {
 
-// A log that cannot be written, told once.
-void on_error(const std::string&) {
+// A log that cannot be written, told once; its words are spdlog's, the reason is the system's.
+void on_error(const std::string& /*words*/) {
+  const std::string reason = os_error_text(errno);
   static std::atomic<bool> told = false;
   if (!told.exchange(true))
-    std::fputs("warning: the log file cannot be written (is the disk full?); the work goes on without it\n",
-               stderr);
+    std::fprintf(stderr, "warning: the log file cannot be written: %s; the work goes on without it\n",
+                 reason.c_str());
 }
 
 struct Sinks {
@@ -48,16 +52,17 @@ spdlog::level::level_enum to_spdlog(int level) {
 
 void set_level(int level) { sinks().console->set_level(to_spdlog(level)); }
 
-bool open_file(const std::string& path) {
+int open_file(const std::string& path) {
   try {
+    errno = 0;
     auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, /*truncate=*/false);
     file->set_level(spdlog::level::info);
     file->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     close_file();
     sinks().logger->sinks().push_back(file);
-    return true;
+    return 0;
   } catch (const spdlog::spdlog_ex&) {
-    return false;
+    return errno != 0 ? errno : EIO;
   }
 }
 

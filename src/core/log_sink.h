@@ -7,8 +7,8 @@
 
 namespace gen::log_sink {
 void set_level(int level);
-/// Whether the file could be opened.
-bool open_file(const std::string& path);
+/// 0, or the errno of what was refused.
+int open_file(const std::string& path);
 void close_file();
 void write(int level, std::string_view message);
 }  // namespace gen::log_sink
