@@ -166,13 +166,6 @@ void check_mode(const Flags& flags) {
         "gen sample: --label, --sampler and --steps belong to --mode prior, got --mode {}", flags.mode));
 }
 
-// So that gen train --overwrite may remove them.
-void note_made(const RunDir& run, const std::vector<std::string>& planned) {
-  std::vector<std::filesystem::path> files{run.samples() / "sample.json"};
-  for (const auto& name : planned) files.push_back(run.samples() / name);
-  run.note_made(files);
-}
-
 ExitCode run(const Flags& flags) {
   need(flags.run, "sample", "--run", "gen sample --run runs/vae-shapes");
   check_mode(flags);
@@ -197,7 +190,7 @@ ExitCode run(const Flags& flags) {
   const int64_t most = std::max(loaded.experiment.sample.count, flags.mode == "prior" ? 1 : kStepsOfARow);
   const auto planned = SampleWriter::planned(flags.format, loaded.data.kind, most);
   SampleFolder target(out, document, planned, flags.overwrite);
-  if (flags.out.empty()) note_made(folder, planned);
+  target.note_made(folder);
   SampleWriter writer(target, flags.format, loaded.data.kind, png_text(document));
   const Drawn drawn = from_prior ? draw(loaded, labels, seed, writer, flags.quiet) : Drawn();
   if (!from_prior) loaded.experiment.sample.count = draw_from_data(loaded, flags.mode, writer);

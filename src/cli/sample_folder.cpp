@@ -62,16 +62,23 @@ bool same_run(const Json& earlier, const Json& now) {
 
 }  // namespace
 
-SampleFolder::SampleFolder(fs::path folder, const Json& provenance, std::vector<std::string> planned,
-                           bool overwrite)
-    : folder_(std::move(folder)), provenance_(provenance), planned_(std::move(planned)) {
+fs::path SampleFolder::made(fs::path folder) {
   std::error_code error;
-  if (fs::exists(folder_, error) && !fs::is_directory(folder_, error))
-    throw ConfigError(fmt::format("{}: expected a folder for the samples, got a file", folder_.string()));
-  fs::create_directories(folder_, error);
+  if (fs::exists(folder, error) && !fs::is_directory(folder, error))
+    throw ConfigError(fmt::format("{}: expected a folder for the samples, got a file", folder.string()));
+  fs::create_directories(folder, error);
   if (error)
     throw IoError(
-        fmt::format("{}: cannot make the folder: {}", folder_.string(), os_error_text(error.value())));
+        fmt::format("{}: cannot make the folder: {}", folder.string(), os_error_text(error.value())));
+  return folder;
+}
+
+SampleFolder::SampleFolder(fs::path folder, const Json& provenance, std::vector<std::string> planned,
+                           bool overwrite)
+    : folder_(made(std::move(folder))),
+      lock_(folder_, "wait for that gen sample or stop it, or choose another with --out"),
+      provenance_(provenance),
+      planned_(std::move(planned)) {
   read_earlier(overwrite);
   for (const auto& name : planned_) check(name, overwrite);
 }
@@ -120,6 +127,14 @@ void SampleFolder::check(const std::string& name, bool overwrite) {
         fmt::format("{}: is there and was not written by gen sample as it is (choose another --out{})",
                     path.string(), fs::is_directory(status) ? "" : ", or replace it with --overwrite"));
   yielding_.insert(name);
+}
+
+void SampleFolder::note_made(const RunDir& run) const {
+  std::error_code error;
+  if (!fs::equivalent(folder_, run.samples(), error)) return;
+  std::vector<fs::path> files{run.samples() / kManifest};
+  for (const auto& name : planned_) files.push_back(run.samples() / name);
+  run.note_made(files);
 }
 
 void SampleFolder::begin() {

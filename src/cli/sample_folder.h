@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "gen/config/json.h"
+#include "gen/io/folder_lock.h"
+#include "gen/io/run_dir.h"
 
 namespace gen::cli {
 
@@ -15,11 +17,14 @@ namespace gen::cli {
 /// a draw that was cut short, "planned", the names that are its own.
 class SampleFolder {
  public:
-  /// Creates the folder. Throws ConfigError naming the first of the `planned` files that is there and is not an
-  /// earlier draw's of the run that `provenance` names, as it was written; with `overwrite` only for a folder.
+  /// Creates the folder, and locks it against a second draw. Throws ConfigError where another process draws into it, or
+  /// naming the first of the `planned` files that is there and is not an earlier draw's of the run that `provenance` names, as
+  /// it was written; with `overwrite` only for a folder.
   SampleFolder(std::filesystem::path folder, const Json& provenance, std::vector<std::string> planned,
                bool overwrite);
   const std::filesystem::path& path() const { return folder_; }
+  /// Where this is the samples folder of `run`: notes there what may be written, so that gen train --overwrite may remove it.
+  void note_made(const RunDir& run) const;
   /// To be called before the first file is written: removes the earlier draw. Does nothing when called again.
   void begin();
   /// Writes sample.json: `document`, with the manifest of `files`.
@@ -29,7 +34,9 @@ class SampleFolder {
   void read_earlier(bool overwrite);
   void take(const Json& earlier);
   void check(const std::string& name, bool overwrite);
+  static std::filesystem::path made(std::filesystem::path folder);
   std::filesystem::path folder_;
+  FolderLock lock_;
   Json provenance_;
   std::vector<std::string> planned_;
   std::set<std::string> earlier_;   // ours, to be removed

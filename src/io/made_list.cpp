@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 constexpr const char* kHeader =
     "# What gen made in this folder: + made, = finished, - removed. gen deletes nothing else here.\n";
 constexpr uint64_t kLargestList = uint64_t{64} << 20;
+constexpr size_t kFewLines = 1000;  // a list of so many, and four for each name that counts, is left as it is
 constexpr std::array<std::string_view, 7> kFiles{"config.json",   "run.json",     "STATUS",       "train.log",
                                                  "metrics.jsonl", "summary.json", "skipped.jsonl"};
 
@@ -29,6 +30,18 @@ bool all_digits(std::string_view text) {
 
 bool is_plain(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.find('/') == name.npos && name.find('\n') == name.npos;
+}
+
+// Opened to append, and locked where the file system has locks. One that was replaced meanwhile is left alone: a line
+// added there would be lost.
+posix::Descriptor open_list(const fs::path& path, bool& locked) {
+  while (true) {
+    posix::Descriptor file(::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
+    if (file.get() < 0) posix::fail(path, "note there what is made in the run");
+    locked = posix::lock(file.get(), path, /*wait=*/true) == posix::Locked::yes;
+    std::error_code error;
+    if (posix::is_at(file.get(), path) || !fs::exists(path, error)) return file;
+  }
 }
 
 }  // namespace
@@ -67,7 +80,9 @@ std::optional<int64_t> temporary_owner(const std::string& name) {
   return number(rest.substr(process + 1, count - process - 1));
 }
 
-MadeList::MadeList(fs::path folder) : path_(std::move(folder) / kFile) {
+MadeList::MadeList(fs::path folder) : path_(std::move(folder) / kFile) { read_again(); }
+
+void MadeList::read_again() {
   std::error_code error;
   const auto status = fs::symlink_status(path_, error);
   if (!fs::exists(status)) return;
@@ -75,6 +90,8 @@ MadeList::MadeList(fs::path folder) : path_(std::move(folder) / kFile) {
     throw IoError(fmt::format("{}: expected the file in which gen lists what it made, got {}", path_.string(),
                               fs::is_symlink(status) ? "a link" : "something else"));
   begun_ = true;
+  names_.clear();
+  num_lines_ = 0;
   const std::string text = read_file(path_, kLargestList);
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find('\n', begin);
@@ -89,6 +106,7 @@ void MadeList::begin() {
   begun_ = true;
   names_.clear();
   newest_step_ = -1;
+  num_lines_ = 0;
 }
 
 void MadeList::add(const std::vector<std::string>& names) {
@@ -105,6 +123,7 @@ void MadeList::drop(const std::string& name) {
 }
 
 void MadeList::take(const std::string& line) {
+  ++num_lines_;
   if (line.size() < 3 || line[1] != ' ') return;
   const std::string name = line.substr(2);
   if (!is_made_name(name)) return;
@@ -115,8 +134,8 @@ void MadeList::take(const std::string& line) {
 }
 
 void MadeList::append(const std::vector<std::string>& lines) {
-  const posix::Descriptor file(::open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
-  if (file.get() < 0) posix::fail(path_, "note there what is made in the run");
+  bool locked = false;
+  const posix::Descriptor file = open_list(path_, locked);
   // What a kill tore is ended first, in a way that makes it no name of gen's.
   char last = '\n';
   const off_t size = ::lseek(file.get(), 0, SEEK_END);
@@ -124,6 +143,20 @@ void MadeList::append(const std::vector<std::string>& lines) {
   posix::append_whole(file.get(), path_,
                       fmt::format("{}{}\n", last == '\n' ? "" : "/torn\n", fmt::join(lines, "\n")));
   for (const auto& line : lines) take(line);
+  if (locked && num_lines_ > kFewLines + 4 * names_.size()) shorten();
+}
+
+void MadeList::shorten() {
+  read_again();  // others' lines count, too
+  std::string text = kHeader;
+  for (const auto& name : names_) text += "+ " + name + "\n";
+  if (newest_step_ >= 0) text += "= " + checkpoint_path("checkpoints", newest_step_).string() + "\n";
+  try {
+    write_file_atomically(path_, text);
+    num_lines_ = names_.size() + 2;
+  } catch (const IoError&) {
+    // A disk that refuses it leaves the long list, which is as good.
+  }
 }
 
 }  // namespace gen

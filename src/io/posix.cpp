@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,14 @@
 #include "gen/io/file.h"
 
 namespace gen::posix {
+namespace {
+
+// EBADF: a network file system locks what is open for writing, which a folder never is.
+bool has_no_locks(int code) {
+  return code == ENOLCK || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL || code == EBADF;
+}
+
+}  // namespace
 
 void Descriptor::reset() {
   if (number_ >= 0) ::close(number_);
@@ -90,6 +99,27 @@ void read_exactly(int descriptor, const std::filesystem::path& path, void* data,
     at += got;
     bytes -= static_cast<size_t>(got);
   }
+}
+
+Locked lock(int descriptor, const std::filesystem::path& path, bool wait) {
+  while (::flock(descriptor, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EWOULDBLOCK) return Locked::by_another;
+    if (has_no_locks(errno)) return Locked::never;
+    fail(path, "lock it");
+  }
+  return Locked::yes;
+}
+
+Locked lock_of_another(int descriptor) {
+  if (::flock(descriptor, LOCK_SH | LOCK_NB) == 0) return Locked::yes;
+  return errno == EWOULDBLOCK ? Locked::by_another : has_no_locks(errno) ? Locked::never : Locked::yes;
+}
+
+bool is_at(int descriptor, const std::filesystem::path& path) {
+  struct stat held{}, there{};
+  return ::fstat(descriptor, &held) == 0 && ::stat(path.c_str(), &there) == 0 && held.st_nlink > 0 &&
+         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
 void sync_folder(const std::filesystem::path& folder) {

@@ -40,6 +40,18 @@ void write_all(int descriptor, const std::filesystem::path& path, const void* da
 void append_whole(int descriptor, const std::filesystem::path& path, std::string_view bytes);
 /// Reads exactly `bytes`; throws DataError where the file ends before.
 void read_exactly(int descriptor, const std::filesystem::path& path, void* data, size_t bytes);
+/// What a lock that was asked for came to.
+enum class Locked {
+  yes,
+  by_another,  ///< another process holds it
+  never,       ///< this file system has no locks
+};
+/// flock for this process alone, until the descriptor is closed; `wait` for as long as another has it. Throws IoError.
+Locked lock(int descriptor, const std::filesystem::path& path, bool wait);
+/// Whether another process holds that lock.
+Locked lock_of_another(int descriptor);
+/// Whether the descriptor is still what lies at `path`: neither was removed or replaced.
+bool is_at(int descriptor, const std::filesystem::path& path);
 /// Makes renames and removals in the folder last.
 void sync_folder(const std::filesystem::path& folder);
 

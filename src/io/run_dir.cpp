@@ -1,17 +1,19 @@
 #include "gen/io/run_dir.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "gen/core/log.h"
 #include "gen/core/nearest.h"
 #include "gen/core/text.h"
 #include "gen/io/file.h"
+#include "gen/io/folder_lock.h"
 #include "io/posix.h"
+#include "io/run_checks.h"
 #include "io/run_leftovers.h"
 #include "io/run_lock.h"
 
@@ -20,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void make_folder(const fs::path& folder) {
+// Returns those that it made, the outermost first.
+std::vector<fs::path> make_folder(const fs::path& folder) {
   std::error_code error;
   const bool link = fs::is_symlink(folder, error);
   if (link && !fs::exists(folder, error))
@@ -29,66 +32,17 @@ void make_folder(const fs::path& folder) {
   if (fs::exists(folder, error) && !fs::is_directory(folder, error))
     throw ConfigError(fmt::format(
         "{}: expected a folder for the run, got a file (choose another with --run-dir)", folder.string()));
+  std::vector<fs::path> made;
+  for (fs::path each = fs::absolute(folder, error).lexically_normal();
+       each.has_relative_path() && !fs::exists(each, error); each = each.parent_path())
+    if (each.has_filename()) made.insert(made.begin(), each);
   fs::create_directories(folder, error);
   if (error) {
     errno = error.value();
     posix::fail(folder, "create the folder");
   }
   fault_point("make folder");
-}
-
-// Of a folder that --resume, sample or eval was given.
-std::string what_is_missing(const fs::path& folder) {
-  std::error_code error;
-  if (never_began(folder, MadeList(folder))) return " (the run never began: train it first)";
-  if (fs::exists(folder / "run.json", error))
-    return fmt::format(
-        " (put it back; gen train --resume writes it again from run.json where that holds the config)");
-  return "";
-}
-
-void check_begins_in(const fs::path& folder, RunMode mode) {
-  if (mode == RunMode::resume || !holds_anything(folder)) return;
-  const MadeList made(folder);
-  if (mode == RunMode::create && !never_began(folder, made)) {
-    const bool lost = made.begun() && !fs::exists(folder / "config.json");
-    throw ConfigError(
-        fmt::format("{}: the run folder is not empty{} (continue it with --resume, start anew with "
-                    "--overwrite, or choose another with --run-dir)",
-                    folder.string(), lost ? ": it holds a run that lost its config.json" : ""));
-  }
-  if (mode == RunMode::overwrite && !made.begun())
-    throw ConfigError(fmt::format(
-        "{}: not overwritten, because it is not a run's folder: it holds no {}, gen's list of what "
-        "it made there (choose another with --run-dir, or empty it yourself)",
-        folder.string(), MadeList::kFile));
-  const auto strange = not_of_this_run(folder, made);
-  if (mode == RunMode::overwrite && !strange.empty())
-    throw ConfigError(
-        fmt::format("{}: not overwritten, because {} {} not made by this run, or a link: gen deletes neither "
-                    "(move it away, or choose another folder with --run-dir)",
-                    folder.string(), fmt::join(strange, ", "), strange.size() == 1 ? "was" : "were"));
-}
-
-// Told before anything is done, not when the file is written; and a pipe would never be.
-void check_links(const fs::path& folder) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (!is_made_name(entry.path().filename().string())) continue;
-    if (entry.is_symlink(error))
-      throw IoError(fmt::format("{}: a link to {}: gen writes no file of a run through a link (move it away)",
-                                entry.path().string(), fs::read_symlink(entry.path(), error).string()));
-    if (!entry.is_regular_file(error))
-      throw IoError(fmt::format("{}: expected a file of the run, got {} (move it away)",
-                                entry.path().string(),
-                                entry.is_directory(error) ? "a folder" : "a device or a pipe"));
-  }
-  if (fs::is_symlink(folder / "checkpoints", error))
-    log::warning(
-        "{}: a link, through which nothing is deleted: train.keep_last has no effect (to keep a run on "
-        "another "
-        "disk, link its whole folder)",
-        (folder / "checkpoints").string());
+  return made;
 }
 
 // A run of before the list was kept, or that lost it: its fixed files are its own. Its checkpoints are no longer removed.
@@ -108,6 +62,7 @@ void adopt(const fs::path& folder, MadeList& made) {
 struct RunDir::Held {
   posix::Descriptor lock;
   HeldFolder folder;
+  std::vector<fs::path> made;  // folders that were not there before, this one and those around it
 };
 
 RunDir::RunDir(fs::path path, RunMode mode, std::unique_ptr<Held> held)
@@ -120,19 +75,42 @@ RunDir& RunDir::operator=(RunDir&&) noexcept = default;
 RunDir RunDir::open_for_training(const fs::path& folder, RunMode mode) {
   // A mistyped folder is not created by a resume, nor is a lock left in a folder that is not a run's.
   if (mode == RunMode::resume) open_existing(folder);
-  make_folder(folder);
+  auto made = make_folder(folder);
   check_begins_in(folder, mode);
   posix::Descriptor lock = lock_run(folder);
   check_begins_in(folder, mode);  // another process may have begun a run meanwhile
   check_links(folder);
   remove_leftovers(folder);
-  RunDir run(folder, mode, std::make_unique<Held>(std::move(lock), HeldFolder(folder)));
-  if (mode == RunMode::overwrite && run.made_->begun()) remove_made(folder, *run.made_);
-  if (!run.made_->begun()) mode == RunMode::resume ? adopt(folder, *run.made_) : run.made_->begin();
-  // A run that is resumed keeps its word until training goes on: the resume may yet be refused.
-  if (mode != RunMode::resume) run.set_status("running");
-  for (const auto& each : {run.samples(), run.checkpoints(), run.eval()}) make_folder(each);
+  RunDir run(folder, mode, std::make_unique<Held>(std::move(lock), HeldFolder(folder), std::move(made)));
+  try {
+    run.begin();
+  } catch (...) {
+    run.withdraw();
+    throw;
+  }
   return run;
+}
+
+void RunDir::begin() {
+  if (mode_ == RunMode::overwrite && made_->begun()) {
+    std::error_code error;
+    std::optional<FolderLock> drawn;
+    if (fs::is_directory(samples(), error))
+      drawn.emplace(samples(),
+                    "wait for that gen sample or stop it, or choose another folder with --run-dir");
+    remove_made(path_, *made_);
+  }
+  if (!made_->begun()) mode_ == RunMode::resume ? adopt(path_, *made_) : made_->begin();
+  // A run that is resumed keeps its word until training goes on: the resume may yet be refused.
+  if (mode_ != RunMode::resume) set_status("running");
+  for (const auto& each : {samples(), checkpoints(), eval()}) make_folder(each);
+}
+
+void RunDir::withdraw() const {
+  if (!held_ || held_->made.empty() || !in_place() || !remove_attempt(path_)) return;
+  std::error_code error;
+  for (auto each = held_->made.rbegin(); each != held_->made.rend(); ++each)
+    if (!fs::remove(*each, error)) return;  // what is not empty is of use to others
 }
 
 RunDir RunDir::open_existing(const fs::path& folder) {
@@ -170,6 +148,7 @@ void RunDir::claim(const fs::path& file) const {
     throw IoError(fmt::format("{}: a link to {}: gen writes no file of a run through a link (move it away)",
                               file.string(), fs::read_symlink(file, error).string()));
   if (!made_->begun()) return;
+  if (fs::exists(status) && !made_->lists(name)) made_->read_again();  // another gen eval may have made it
   if (fs::exists(status) && !made_->lists(name))
     throw IoError(
         fmt::format("{}: not written, because this run did not make the one that is there (move it away)",

@@ -87,6 +87,25 @@ bool never_began(const fs::path& folder, const MadeList& made) {
   return true;
 }
 
+bool remove_attempt(const fs::path& folder) {
+  // In the order in which they go, so that a kill leaves a folder that the same command takes.
+  const std::vector<fs::path> expected{folder / "samples", folder / "checkpoints", folder / "eval",
+                                       folder / "STATUS",  folder / "train.log",   folder / MadeList::kFile,
+                                       folder / kLockFile};
+  for (const auto& path : entries(folder)) {
+    std::error_code error;
+    const bool known = std::find(expected.begin(), expected.end(), path) != expected.end();
+    const bool empty = fs::is_directory(fs::symlink_status(path, error)) && entries(path).empty();
+    if (!known || !(empty || is_plain_file(path))) return false;
+  }
+  for (const auto& path : expected) {
+    std::error_code error;
+    fs::remove(path, error);
+    fault_point("remove attempt");
+  }
+  return true;
+}
+
 std::vector<std::string> not_of_this_run(const fs::path& folder, const MadeList& made) {
   std::vector<std::string> strange;
   for (const auto& path : entries(folder)) {

@@ -20,6 +20,10 @@ bool holds_anything(const std::filesystem::path& folder);
 /// data, or was killed there.
 bool never_began(const std::filesystem::path& folder, const MadeList& made);
 
+/// Removes what every run begins with from a folder where none began: STATUS, train.log, gen's list and lock, the empty
+/// folders. False, with nothing changed, where anything else lies there.
+bool remove_attempt(const std::filesystem::path& folder);
+
 /// What stands in the way of a run that begins anew, because made.txt does not list it or it is a link: names relative to
 /// the run.
 std::vector<std::string> not_of_this_run(const std::filesystem::path& folder, const MadeList& made);

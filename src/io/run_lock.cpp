@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -20,10 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kLargestOwner = 64;  // bytes of a process number
-
-bool has_no_locks(int code) {
-  return code == ENOLCK || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL;
-}
 
 // The process number in a lock file; 0 for an empty file, -1 where it is no lock of gen's.
 int64_t owner_in(const fs::path& path) {
@@ -48,18 +43,18 @@ posix::Descriptor lock_run(const fs::path& folder) {
                     "with --run-dir)",
                     path.string(), file.get() < 0 ? "a link" : "another file of that name"));
   fault_point("create lock");
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK)
-      throw ConfigError(
-          fmt::format("{}: the run folder is in use by another process{} (wait for it, stop it, or choose "
-                      "another folder with --run-dir)",
-                      folder.string(), owner > 0 ? fmt::format(", number {}", owner) : ""));
-    if (!has_no_locks(errno)) posix::fail(path, "lock the run folder");
+  const posix::Locked locked = posix::lock(file.get(), path, /*wait=*/false);
+  if (locked == posix::Locked::never)
     log::warning(
         "{}: this file system has no locks, so nothing keeps a second gen train out of the folder: see that "
         "there is none",
         folder.string());
-  }
+  // Whoever had it may have taken the folder away since it was opened here (RunDir::withdraw).
+  if (locked == posix::Locked::by_another || !posix::is_at(file.get(), path))
+    throw ConfigError(
+        fmt::format("{}: the run folder is in use by another process{} (wait for it, stop it, or choose "
+                    "another folder with --run-dir)",
+                    folder.string(), owner > 0 ? fmt::format(", number {}", owner) : ""));
   const std::string number = fmt::format("{}\n", ::getpid());
   if (::ftruncate(file.get(), 0) != 0) posix::fail(path, "write");
   posix::write_all(file.get(), path, number.data(), number.size());
@@ -69,9 +64,9 @@ posix::Descriptor lock_run(const fs::path& folder) {
 bool run_is_locked(const fs::path& folder) {
   const fs::path path = folder / kLockFile;
   const posix::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (file.get() < 0 || ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return false;
-  if (errno == EWOULDBLOCK) return true;
-  if (!has_no_locks(errno)) return false;
+  if (file.get() < 0) return false;
+  const posix::Locked locked = posix::lock_of_another(file.get());
+  if (locked != posix::Locked::never) return locked == posix::Locked::by_another;
   const int64_t owner = owner_in(path);
   return owner > 0 && (::kill(static_cast<pid_t>(owner), 0) == 0 || errno == EPERM);
 }
@@ -81,11 +76,7 @@ HeldFolder::HeldFolder(const fs::path& folder)
   if (folder_.get() < 0) posix::fail(folder, "open the folder");
 }
 
-bool HeldFolder::is_at(const fs::path& path) const {
-  struct stat held{}, there{};
-  return ::fstat(folder_.get(), &held) == 0 && ::stat(path.c_str(), &there) == 0 && held.st_nlink > 0 &&
-         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
-}
+bool HeldFolder::is_at(const fs::path& path) const { return posix::is_at(folder_.get(), path); }
 
 std::string HeldFolder::place() const {
   struct stat held{};

@@ -12,13 +12,16 @@ namespace gen {
 
 /// A line an event: "+ checkpoints/step_00000010" claimed, before it is made; "= ..." a checkpoint that was finished;
 /// "- ..." removed. Names are relative to the run. A torn last line (a kill) is dropped; lines that are no name of gen's are
-/// ignored, so that a list written by somebody else cannot have anything deleted that gen never makes.
+/// ignored, so that a list written by somebody else cannot have anything deleted that gen never makes. Processes that train,
+/// sample and score write it at the same time; once most of it tells of things that are gone it is written anew, shorter.
 class MadeList {
  public:
   static constexpr const char* kFile = "made.txt";
 
   /// Reads the list of the run in `folder`. Throws IoError where it cannot be read, or is a link.
   explicit MadeList(std::filesystem::path folder);
+  /// What other processes have added meanwhile.
+  void read_again();
   /// Whether the folder has a list.
   bool begun() const { return begun_; }
   /// Writes an empty list in place of what there was.
@@ -35,10 +38,12 @@ class MadeList {
  private:
   void take(const std::string& line);
   void append(const std::vector<std::string>& lines);
+  void shorten();
   std::filesystem::path path_;
   bool begun_ = false;
   std::set<std::string> names_;
   int64_t newest_step_ = -1;
+  size_t num_lines_ = 0;
 };
 
 /// Whether gen makes things of this name, relative to a run: config.json, samples/..., checkpoints/step_..., ...

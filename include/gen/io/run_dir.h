@@ -30,6 +30,10 @@ class RunDir {
   /// removes what RUN/made.txt lists, nothing else, and refuses a folder without it. Leftovers of killed processes
   /// (.tmp-NAME-PID-N) go. Throws ConfigError or IoError.
   static RunDir open_for_training(const std::filesystem::path& folder, RunMode mode);
+  /// After a training that was refused before its first step: takes the folder away again where opening it made it, and
+  /// the folders around it that were made with it, provided that the run never began and nothing lies there but what every
+  /// run begins with. Else changes nothing. The log must be closed.
+  void withdraw() const;
   /// Opens an existing run to read it. Throws ConfigError saying what is missing and, where a folder of a similar
   /// name lies beside it, that name.
   static RunDir open_existing(const std::filesystem::path& folder);
@@ -76,6 +80,7 @@ class RunDir {
  private:
   struct Held;
   RunDir(std::filesystem::path path, RunMode mode, std::unique_ptr<Held> held);
+  void begin();
   std::string name_of(const std::filesystem::path& file) const;
   std::filesystem::path path_;
   RunMode mode_;
