@@ -173,7 +173,7 @@ void add_set_flag(CLI::App& verb, SharedFlags& flags) {
 
 void add_checkpoint_flag(CLI::App& verb, std::string& checkpoint) {
   verb.add_option("--checkpoint", checkpoint,
-                  "of the run: last (default), best (least validation loss), or a step")
+                  "of the run: last (default), best (least validation loss), a step, or its folder")
       ->option_text("WHICH");
 }
 

@@ -24,15 +24,17 @@ BuffersOfAStep::~BuffersOfAStep() {
 ExampleError with_way_on(const ExampleError& error, const ExperimentOptions& experiment, const RunDir& run,
                          int64_t checkpoint_step, const std::string& refusal) {
   std::string text = error.what();
-  if (!refusal.empty()) text += fmt::format("\n  and no checkpoint could be saved: {}", refusal);
+  std::error_code code;
+  const bool resumes = std::filesystem::exists(run.config(), code);
+  if (!refusal.empty())
+    text += fmt::format("\n  and {} could not be saved: {}", resumes ? "no checkpoint" : "the run", refusal);
   const Json data = dump(experiment.data);
-  if (checkpoint_step < 0)
-    return {text + "\n  nothing is trained yet" +
-                (data.contains("on_error") ? "; --set data.on_error=skip passes over such examples" : ""),
-            error.index};
-  const std::string resume = fmt::format("gen train --run-dir {} --resume", shell_quote_path(run.path()));
-  text += fmt::format("\n  the newest checkpoint is of step {}; once the data are repaired:\n    {}",
-                      checkpoint_step, resume);
+  const std::string resume =
+      resumes ? fmt::format("gen train --run-dir {} --resume", shell_quote_path(run.path()))
+              : "the same command again";
+  text += checkpoint_step < 0 ? "\n  nothing is trained yet"
+                              : fmt::format("\n  the newest checkpoint is of step {}", checkpoint_step);
+  text += fmt::format("; once the data are repaired:\n    {}", resume);
   if (!data.contains("on_error")) return {text, error.index};
   if (data["on_error"] == "error")
     text += fmt::format(

@@ -45,11 +45,7 @@ bool Checkpointer::restore(Progress& progress) {
   if (!checkpoint) return false;
   const Json state = load_checkpoint_state(*checkpoint);
   const JsonFields fields(state, (checkpoint->folder / "state.json").string());
-  if (!was_trained_here(record_, state))
-    throw DataError(fmt::format(
-        "{}: not a checkpoint of this run: its state.json has a config hash that {} does not list "
-        "(move it away to go on from the one before it)",
-        checkpoint->folder.string(), run_.run().string()));
+  refuse_another_runs(run_, *checkpoint, record_, state, "move it away to go on from the one before it");
   load_state(session_.model->module(), load_checkpoint_tensors(*checkpoint, "model"),
              (checkpoint->folder / "model.safetensors").string());
   session_.optimizer->load_state(load_checkpoint_tensors(*checkpoint, "optimizer"));

@@ -25,16 +25,43 @@ std::string weights_problem(const CheckpointInfo& checkpoint, bool raw) {
 }
 
 bool is_number(const std::string& text) {
-  return !text.empty() && text.size() < 18 && std::all_of(text.begin(), text.end(), ::isdigit);
+  return !text.empty() && text.size() < 18 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// " (write 1000)" of step_00001000 and its like, or the nearest word.
+// "1000" of "1000" and "step_00001000"; nothing of other names.
+std::optional<int64_t> step_in(std::string name) {
+  constexpr std::string_view kStep = "step_";
+  if (name.starts_with(kStep)) name.erase(0, kStep.size());
+  return is_number(name) ? std::optional(std::stoll(name)) : std::nullopt;
+}
+
+// " (write 1000)" of epoch1000 and its like, or the nearest word.
 std::string meant_instead(const std::string& which) {
   const auto digit = which.find_last_not_of("0123456789") + 1;
   const auto number = which.substr(std::min(which.find_first_not_of('0', digit), which.size()));
   if (digit > 0 && is_number(number)) return fmt::format(" (write {})", number);
   if (which == "latest" || which == "newest") return " (write last)";
   return did_you_mean(which, std::vector<std::string>{"best", "last"});
+}
+
+// `which` is a step, or a checkpoint's folder: its name, or a path that leads into this run.
+int64_t step_named(const RunDir& run, const std::string& which) {
+  fs::path path = fs::path(which).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  const auto step = step_in(path.filename().string());
+  if (step && !path.has_parent_path()) return *step;
+  std::error_code error;
+  const auto is_here = [&](const fs::path& folder) {
+    return fs::equivalent(folder, run.checkpoints(), error);
+  };
+  if (step && (is_here(path.parent_path()) || is_here(run.path() / path.parent_path()))) return *step;
+  if (fs::exists(path / "manifest.json", error))
+    throw ConfigError(
+        fmt::format("--checkpoint: {} is not a checkpoint of the run {}", which, run.path().string()));
+  throw ConfigError(fmt::format(
+      "--checkpoint: expected best, last, a step or the folder of one of the run's checkpoints, got \"{}\"{}",
+      which, meant_instead(which)));
 }
 
 // A step that is asked for must be there and whole: another one is not an answer.
@@ -85,12 +112,7 @@ CheckpointInfo choose_checkpoint(const RunDir& run, const RunWeights& weights) {
                       run.path().string()));
     return checkpoint_of_step(run, best->step, raw);
   }
-  if (!which.empty() && which != "last") {
-    if (!is_number(which))
-      throw ConfigError(fmt::format("--checkpoint: expected best, last or a step, got \"{}\"{}", which,
-                                    meant_instead(which)));
-    return checkpoint_of_step(run, std::stoll(which), raw);
-  }
+  if (!which.empty() && which != "last") return checkpoint_of_step(run, step_named(run, which), raw);
   // A run that trains on removes old ones meanwhile; what it has now is then listed again.
   for (bool vanished = true; vanished;) {
     vanished = false;

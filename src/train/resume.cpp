@@ -11,13 +11,15 @@
 
 namespace gen {
 
+bool made_checkpoints(const RunDir& run) {
+  return run.made_list().newest_step() >= 0 || !list_checkpoints(run.checkpoints()).empty();
+}
+
 bool go_on(const RunDir& run, const Session& session, Checkpointer& checkpoints, Progress& progress) {
   if (run.mode() != RunMode::resume) return false;
   if (checkpoints.restore(progress)) return true;
   const std::string status = run.status();
-  const bool began = run.made_list().newest_step() >= 0 || !list_checkpoints(run.checkpoints()).empty() ||
-                     status == "done" || status == "stopped";
-  if (!began) return false;
+  if (!made_checkpoints(run) && status != "done" && status != "stopped") return false;
   const Json config = read_json(run.config());
   const VerifyOptions all{session.ema ? std::vector<std::string>{"model", "optimizer", "ema"}
                                       : std::vector<std::string>{"model", "optimizer"}};

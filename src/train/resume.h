@@ -5,6 +5,9 @@
 
 namespace gen {
 
+/// Whether the run ever finished a checkpoint, or holds one.
+bool made_checkpoints(const RunDir& run);
+
 /// Loads what a resume goes on from; false where the run made no checkpoint yet. A run that lost its checkpoints is
 /// refused, because beginning anew would cut its metrics: DataError saying what is wrong with each checkpoint, and the
 /// command that begins a new run from the weights.

@@ -14,6 +14,7 @@
 #include "gen/io/json_file.h"
 #include "train/config_changes.h"
 #include "train/data_fingerprint.h"
+#include "train/resume.h"
 
 namespace gen {
 namespace {
@@ -71,54 +72,55 @@ std::string hash_of(const Json& config) {
   return hash_bytes(config.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace));
 }
 
-Json fingerprints(const Session& session) {
-  const auto print = [](const Dataset& data) {
-    return Json{{"examples", data.size()}, {"hashes", data_fingerprint(data)}};
-  };
-  Json prints{{"train", print(*session.data)}};
-  if (session.validation) prints["validation"] = print(*session.validation);
-  return prints;
+/// How to train with this config where the run may not go on with it.
+std::string other_ways(const RunDir& run, const Json& before, const Json& now) {
+  if (!made_checkpoints(run))
+    return "or begin anew, with --overwrite or another --run-dir (nothing is trained yet)";
+  return fmt::format(
+      "or begin a new run from the weights of this one:\n    {}\n  or anew, with --overwrite or another "
+      "--run-dir",
+      warm_start_command(run.path(), before, now));
 }
 
 void refuse_other_config(const RunDir& run, const Json& before, const Json& now) {
   const auto conflicts = conflicting_options(before, now);
   if (conflicts.empty()) return;
-  throw ConfigError(
-      fmt::format("{}: cannot resume with another model, data or training:{}\n  put these back; or begin a "
-                  "new run from the "
-                  "weights of this one:\n    {}\n  or anew, with --overwrite or another --run-dir",
-                  run.path().string(), difference_lines(conflicts, before, now, "the config now says"),
-                  warm_start_command(run.path(), before, now)));
+  throw ConfigError(fmt::format(
+      "{}: cannot resume with another model, data or training:{}\n  put these back; {}", run.path().string(),
+      difference_lines(conflicts, before, now, "the config now says"), other_ways(run, before, now)));
 }
 
 /// The same config over other data is another training.
-void refuse_other_data(const RunDir& run, const Json& record, const Json& prints, const Session& session,
+void refuse_other_data(const RunDir& run, const Json& record, const Session& session, const Json& prints,
                        const Json& config) {
   const JsonFields fields(record, run.run().string());
-  const std::string way =
-      fmt::format("put the data back; or begin a new run from the weights of this one:\n    {}",
-                  warm_start_command(run.path(), config, config));
-  if (record.contains("data") && data_spec_from_json(fields.object("data")) != session.data->spec())
-    throw ConfigError(fmt::format("{}: the data are not those of the run: expected {}, got {}\n  {}",
-                                  run.path().string(), record["data"].dump(),
-                                  to_json(session.data->spec()).dump(), way));
-  if (const auto before = fields.get_or<int64_t>("train_examples", session.data->size());
-      before != session.data->size()) {
-    log::warning(
-        "the run began with {} training examples and there are {} now: their order is another one from here "
-        "on",
-        before, session.data->size());
-    return;
+  std::string difference;
+  if (const Json now = to_json(session.data->spec());
+      fields.has("data") && data_spec_from_json(fields.object("data")) != session.data->spec())
+    difference = "they are of another kind:" + difference_lines(differing_options(record["data"], now),
+                                                                record["data"], now, "the data now have");
+  // A run of before there were fingerprints knows only how many examples it trains on.
+  const Json of_old{
+      {"train", {{"examples", fields.get_or<int64_t>("train_examples", session.data->size())}}}};
+  const bool old = !record.contains("data_fingerprint");
+  Json comparable = prints;
+  if (old) comparable.erase("validation");
+  if (difference.empty()) difference = data_difference(old ? of_old : record["data_fingerprint"], comparable);
+  if (difference.empty()) return;
+  throw ConfigError(fmt::format("{}: cannot resume with other data: {}\n  put the data back; {}",
+                                run.path().string(), difference, other_ways(run, config, config)));
+}
+
+/// A hash is that of one of the starts.
+bool was_trained_here(const Json& record, const Json& state) {
+  const std::string hash = state.value("config_hash", "");
+  if (hash.empty() || hash == record.value("config_hash", hash)) return true;
+  bool noted = false;
+  for (const auto& start : record.value("starts", Json::array())) {
+    const std::string each = start.value("config_hash", "");
+    if (each.empty() || each == hash) noted = true;
   }
-  const auto hashes = [](const Json& print) { return print.at("hashes").get<std::vector<std::string>>(); };
-  const Json earlier = record.value("data_fingerprint", Json::object());
-  for (const auto& [split, before] : earlier.items())
-    if (prints.contains(split) && prints[split]["examples"] == before.at("examples") &&
-        !may_be_same(hashes(before), hashes(prints[split])))
-      throw ConfigError(fmt::format(
-          "{}: cannot resume with other data: as many examples of the same kind, but not the same "
-          "ones ({} split)\n  {}",
-          run.path().string(), split, way));
+  return noted;
 }
 
 }  // namespace
@@ -164,15 +166,12 @@ void check_unedited(const RunDir& run) {
                difference_lines(differing_options(before, config), before, config, "the file now says"));
 }
 
-bool was_trained_here(const Json& record, const Json& state) {
-  const std::string hash = state.value("config_hash", "");
-  if (hash.empty() || hash == record.value("config_hash", hash)) return true;
-  bool noted = false;
-  for (const auto& start : record.value("starts", Json::array())) {
-    const std::string each = start.value("config_hash", "");
-    if (each.empty() || each == hash) noted = true;
-  }
-  return noted;
+void refuse_another_runs(const RunDir& run, const CheckpointInfo& checkpoint, const Json& record,
+                         const Json& state, const std::string& way_on) {
+  if (was_trained_here(record, state)) return;
+  throw DataError(fmt::format(
+      "{}: not a checkpoint of this run: its state.json has a config hash that {} does not list ({})",
+      checkpoint.folder.string(), run.run().string(), way_on));
 }
 
 bool restore_lost_config(const std::filesystem::path& folder) {
@@ -189,22 +188,27 @@ bool restore_lost_config(const std::filesystem::path& folder) {
 
 Json make_record(const RunDir& run, const ExperimentOptions& experiment, const Session& session) {
   const Json config = dump(experiment);
-  const Json prints = fingerprints(session);
+  const Json prints = data_fingerprint(session);
   Json record = Json::object();
   if (run.mode() == RunMode::resume) {
     check_unedited(run);
     const Json before = read_json(run.config());
     refuse_other_config(run, before, config);
     if (std::filesystem::exists(run.run())) record = read_record(run.run());
-    refuse_other_data(run, record, prints, session, before);
+    // What nothing was trained on yet may be repaired in any way.
+    if (made_checkpoints(run))
+      refuse_other_data(run, record, session, prints, before);
+    else
+      record.erase("data_fingerprint");
   }
   record["name"] = experiment.name;
   record["seed"] = experiment.seed;
   record["config_hash"] = config_hash(experiment);
   record["data"] = to_json(session.data->spec());
-  const bool same_size = record.value("train_examples", Json()) == session.data->size();
   record["train_examples"] = session.data->size();
-  if (!same_size || !record.contains("data_fingerprint")) record["data_fingerprint"] = prints;
+  record["data_fingerprint"] = record.contains("data_fingerprint")
+                                   ? completed_fingerprint(record["data_fingerprint"], prints)
+                                   : prints;
   record["config"] = config;
   record["starts"].push_back(start_note(session, config_hash(experiment)));
   return record;

@@ -19,11 +19,13 @@ std::string config_hash(const ExperimentOptions& experiment);
 /// Holds config.json against what run.json says the run was trained with. Throws ConfigError naming what was edited where
 /// that makes it another model or training; warns where it is only how long it trains, what it draws and the like.
 void check_unedited(const RunDir& run);
-/// Whether a checkpoint with this state.json was made by the run with this run.json: by its config hash, which is that of
-/// one of the run's starts.
-bool was_trained_here(const Json& record, const Json& state);
+/// Throws DataError, with `way_on` in parentheses, where a checkpoint with this state.json was not made by the run with this
+/// run.json: by its config hash, which is that of none of the run's starts.
+void refuse_another_runs(const RunDir& run, const CheckpointInfo& checkpoint, const Json& record,
+                         const Json& state, const std::string& way_on);
 /// What run.json will say of this start. Of a run that is resumed, refuses a config or data that would make it another
-/// training (ConfigError naming each pointer with both values, and the command that begins a new run from its weights).
+/// training (ConfigError naming what differs with both values, and the command that begins a new run from its weights); data
+/// may differ while nothing is trained.
 Json make_record(const RunDir& run, const ExperimentOptions& experiment, const Session& session);
 /// Writes run.json, and config.json out of it.
 void write_record(const RunDir& run, const Json& record);

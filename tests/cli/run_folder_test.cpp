@@ -1,6 +1,7 @@
 // What the verbs do with a run's folder that something happened to.
 #include <nlohmann/json.hpp>
 
+#include "gen/io/folder_lock.h"
 #include "gen_command.h"
 
 namespace gen::test {
@@ -142,6 +143,33 @@ TEST_F(RunFolderCli, ALinkInTheRunIsRefusedBeforeAnythingIsDone) {
   EXPECT_EQ(refused.exit_code, 6) << refused.err;
   EXPECT_EQ(read_text(temp / "elsewhere"), "done\n");
   EXPECT_EQ(read_text(run() / "config.json"), config);
+}
+
+TEST_F(RunFolderCli, ASecondDrawIntoTheSameFolderIsRefused) {
+  const FolderLock drawn(run() / "samples", "");
+  const auto refused = gen({"sample", "--run", run(), "--count", "2"});
+  EXPECT_EQ(refused.exit_code, 2) << refused.err;
+  EXPECT_NE(refused.err.find(
+                "another process writes into this folder (wait for that gen sample or stop it, or choose "
+                "another with --out)"),
+            std::string::npos)
+      << refused.err;
+  EXPECT_FALSE(fs::exists(run() / "samples/sample.json"));
+}
+
+TEST_F(RunFolderCli, ATrainingThatIsRefusedLeavesNothing) {
+  const auto train = [&](const fs::path& folder) {
+    return gen({"train", "--config", *trained / "small.json", "--run-dir", folder, "--set",
+                fmt::format(R"(data={{"type": "image_folder", "path": "{}"}})", (temp / "none").string())});
+  };
+  fs::create_directory(temp / "none");
+  const auto refused = train(temp / "runs/new");
+  EXPECT_EQ(refused.exit_code, 3) << refused.err;
+  EXPECT_NE(refused.err.find("none"), std::string::npos) << refused.err;
+  EXPECT_FALSE(fs::exists(temp / "runs"));
+  fs::create_directory(temp / "theirs");
+  EXPECT_EQ(train(temp / "theirs").exit_code, 3);
+  EXPECT_NE(read_text(temp / "theirs/STATUS").find("failed: "), std::string::npos);
 }
 
 TEST_F(RunFolderCli, AnOverwriteTakesNothingThatGenDidNotMake) {

@@ -25,7 +25,7 @@ struct TrainResult {
 struct WarmStart {
   std::filesystem::path
       source;  ///< a run, a checkpoint's folder, a folder as diffusers saves it, a safetensors file; empty: none
-  std::string checkpoint;  ///< of a run: "last" (also empty), "best" or a step
+  std::string checkpoint;  ///< of a run: "last" (also empty), "best", a step, or that checkpoint's folder
 };
 
 /// Trains from the newest valid checkpoint of a run that is resumed, else from scratch or `warm`, leaving in the run what the
@@ -49,8 +49,9 @@ struct LoadedRun {
 };
 /// Which weights of a run.
 struct RunWeights {
-  bool raw = false;        ///< the trained weights even where there are averaged ones
-  std::string checkpoint;  ///< "last" (also empty): the newest whole one; "best", or a step
+  bool raw = false;  ///< the trained weights even where there are averaged ones
+  std::string
+      checkpoint;  ///< "last" (also empty): the newest whole one; "best", a step, or that checkpoint's folder
 };
 /// Its weights no longer change: who draws or scores calls prepare_inference with the type that its numbers are to be of.
 /// `sets` override the config (sample, eval, data). Reads and verifies the weights alone. Throws ConfigError where the

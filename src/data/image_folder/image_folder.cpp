@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -12,6 +13,7 @@
 #include "gen/core/check.h"
 #include "gen/core/log.h"
 #include "gen/core/text.h"
+#include "gen/data/named_files.h"
 #include "gen/io/image.h"
 
 namespace gen {
@@ -28,7 +30,7 @@ Region square_of(const Image& image, HostRng* rng) {
   return {offset(image.width - side), offset(image.height - side), side, side};
 }
 
-class ImageFolder final : public Dataset {
+class ImageFolder final : public Dataset, public NamedFiles {
  public:
   ImageFolder(const ImageFolderOptions& options, Split split)
       : ImageFolder(options, split, scan_folder(options.path)) {}
@@ -36,6 +38,7 @@ class ImageFolder final : public Dataset {
   Split split() const override { return split_; }
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   BadExampleOptions bad_examples() const override { return options_.bad_examples; }
+  std::string all_names() const override { return fmt::format("{}", fmt::join(files_, "\n")); }
 
   Example get(int64_t index, HostRng* augmentation) const override {
     GEN_CHECK(index >= 0 && index < size(), "example {} of {}", index, size());

@@ -37,6 +37,36 @@ TEST_F(BadExampleTraining, ABadExampleLeavesACheckpointAndGoesOnBitForBit) {
   EXPECT_EQ(metrics(), expected_metrics);
 }
 
+TEST_F(BadExampleTraining, ABadExampleInTheFirstBatchLeavesARunThatAResumeBegins) {
+  run();
+  const auto expected = weights;
+  std::filesystem::remove_all(temp / "run");
+  bad = {2};
+  for (const RunMode mode : {RunMode::create, RunMode::resume}) {
+    try {
+      run({}, mode);
+      FAIL() << "a bad example went unnoticed";
+    } catch (const ExampleError& e) {
+      EXPECT_EQ(std::string(e.what()),
+                fmt::format("2.png: truncated\n  nothing is trained yet; once the data are "
+                            "repaired:\n    gen train --run-dir {} --resume",
+                            (temp / "run").string()));
+    }
+  }
+  bad.clear();
+  EXPECT_EQ(run({}, RunMode::resume).step, 8);
+  for (const auto& [name, tensor] : expected) EXPECT_TRUE(torch::equal(tensor, weights.at(name))) << name;
+}
+
+TEST_F(BadExampleTraining, ABadExampleInTheFirstBatchMayBeTakenAway) {
+  bad = {2};
+  EXPECT_THROW(run(), ExampleError);
+  bad.clear();
+  num_examples = 63;
+  EXPECT_EQ(run({}, RunMode::resume).step, 8);
+  EXPECT_EQ(read_json(temp / "run/run.json")["data_fingerprint"]["train"]["examples"], 63);
+}
+
 TEST_F(BadExampleTraining, SkippedExamplesAreListedAndAResumeIsExact) {
   bad = {5, 6, 21};
   bad_options.on_error = OnError::skip;

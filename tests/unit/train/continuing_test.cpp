@@ -5,6 +5,9 @@
 #include "gen/io/file.h"
 #include "gen/io/json_file.h"
 #include "gen/io/safetensors.h"
+#include "gen/nn/network.h"
+#include "train/load_weights.h"
+#include "train/run_record.h"
 #include "unit/io/damage.h"
 #include "unit/train/trainer_case.h"
 
@@ -31,20 +34,6 @@ TEST_F(Trainer, ResumeMayTrainLonger) {
   EXPECT_EQ(seen, (std::vector<int64_t>{32, 36}));
 }
 
-TEST_F(Trainer, ResumeSaysThatTheDataHaveGrown) {
-  run();
-  experiment.train.steps = 9;
-  testing::internal::CaptureStderr();
-  run({}, RunMode::resume);
-  EXPECT_EQ(testing::internal::GetCapturedStderr().find("training examples and"), std::string::npos);
-  num_examples = 72;
-  experiment.train.steps = 10;
-  testing::internal::CaptureStderr();
-  run({}, RunMode::resume);
-  const auto said = testing::internal::GetCapturedStderr();
-  EXPECT_NE(said.find("began with 64 training examples and there are 72 now"), std::string::npos) << said;
-}
-
 // What a run that must be refused says; "" where it is not.
 template <class Thrown = ConfigError, class Work>
 std::string said_by(Work work) {
@@ -56,12 +45,53 @@ std::string said_by(Work work) {
   return "";
 }
 
+TEST_F(Trainer, ResumeRefusesDataThatHaveGrown) {
+  with_validation = true;
+  run();
+  experiment.train.steps = 9;
+  num_examples = 72;
+  auto says = said_by([&] { run({}, RunMode::resume); });
+  EXPECT_NE(
+      says.find(
+          "cannot resume with other data: the run began with 64 training examples and there are 72 now"),
+      std::string::npos)
+      << says;
+  EXPECT_NE(says.find("--init-from"), std::string::npos) << says;
+  num_examples = 64;
+  num_validation = 9;
+  says = said_by([&] { run({}, RunMode::resume); });
+  EXPECT_NE(says.find("began with 8 validation examples and there are 9 now"), std::string::npos) << says;
+  with_validation = false;
+  says = said_by([&] { run({}, RunMode::resume); });
+  EXPECT_NE(says.find("began with 8 validation examples and there are none now"), std::string::npos) << says;
+  EXPECT_EQ(test::read_text(temp / "run/STATUS"), "done\n");
+  with_validation = true;
+  num_validation = 8;
+  EXPECT_EQ(run({}, RunMode::resume).step, 9);
+}
+
+TEST_F(Trainer, WhatIsReadOnceItIsRepairedIsHeldAgainstLaterData) {
+  bad = {63};
+  run();
+  bad.clear();
+  experiment.train.steps = 9;
+  run({}, RunMode::resume);
+  const auto print = [&] { return read_json(temp / "run/run.json")["data_fingerprint"]["train"]["hashes"]; };
+  const Json repaired = print();
+  EXPECT_NE(repaired[1], "");
+  bad = {63};
+  experiment.train.steps = 10;
+  run({}, RunMode::resume);
+  EXPECT_EQ(print(), repaired);
+}
+
 TEST_F(Trainer, ResumeRefusesOtherDataOfTheSameSize) {
   run();
   y = 2;
   experiment.train.steps = 9;
   const auto says = said_by([&] { run({}, RunMode::resume); });
-  EXPECT_NE(says.find("as many examples of the same kind, but not the same ones"), std::string::npos) << says;
+  EXPECT_NE(says.find("as many train examples of the same kind, but not the same ones"), std::string::npos)
+      << says;
   EXPECT_NE(says.find("--init-from"), std::string::npos) << says;
   EXPECT_EQ(test::read_text(temp / "run/STATUS"), "done\n");
 }
@@ -95,6 +125,49 @@ TEST_F(Trainer, ACheckpointOfAnotherRunIsRefused) {
   experiment.seed = 0;
   const auto says = said_by<DataError>([&] { run({}, RunMode::resume); });
   EXPECT_NE(says.find("not a checkpoint of this run"), std::string::npos) << says;
+}
+
+TEST_F(Trainer, ACheckpointIsNamedByItsStepOrItsFolder) {
+  experiment.train.checkpoint_every = 4;
+  experiment.train.keep_last = 2;
+  run();
+  const auto folder = RunDir::open_existing(temp / "run");
+  const auto step_of = [&](const std::string& which) {
+    return choose_checkpoint(folder, {false, which}).step;
+  };
+  const std::string checkpoints = (temp / "run/checkpoints").string();
+  for (const auto& which : {std::string("4"), std::string("step_00000004"), std::string("step_4/"),
+                            checkpoints + "/step_00000004", checkpoints + "/../checkpoints/step_00000004/",
+                            std::string("checkpoints/step_00000004")})
+    EXPECT_EQ(step_of(which), 4) << which;
+  std::filesystem::copy(temp / "run", temp / "other", std::filesystem::copy_options::recursive);
+  auto says = said_by([&] { step_of((temp / "other/checkpoints/step_00000004").string()); });
+  EXPECT_NE(says.find("is not a checkpoint of the run " + (temp / "run").string()), std::string::npos)
+      << says;
+  for (const char* which : {"newest", "step_", "step_x", "other/step_00000004", "/", "4.0", "checkpoints"})
+    EXPECT_NE(said_by([&] { step_of(which); }).find("the folder of one of the run's checkpoints"),
+              std::string::npos)
+        << which;
+}
+
+TEST_F(Trainer, WeightsArePrunedUnderASamplerThatTakesTheNext) {
+  experiment.train.checkpoint_every = 4;
+  experiment.train.keep_last = 2;
+  run();
+  const auto folder = RunDir::open_existing(temp / "run");
+  const auto chosen = choose_checkpoint(folder, {});
+  EXPECT_EQ(chosen.step, 8);
+  std::filesystem::rename(chosen.folder, temp / "run/checkpoints/.tmp-step_00000008-pruned");
+  LoadedRun loaded;
+  loaded.model = std::make_unique<LineModel>();
+  load_weights(folder, read_record(folder.run()), {}, chosen, loaded);
+  EXPECT_EQ(loaded.step, 4);
+  const auto expected = load_checkpoint_tensors(choose_checkpoint(folder, {}), "model");
+  for (const auto& [name, tensor] : state_of(loaded.model->module()))
+    EXPECT_TRUE(torch::equal(tensor, expected.at(name))) << name;
+  const auto says = said_by<DataError>(
+      [&] { load_weights(folder, read_record(folder.run()), {false, "8"}, chosen, loaded); });
+  EXPECT_NE(says.find("no checkpoint of step 8; there are: 4"), std::string::npos) << says;
 }
 
 TEST_F(Trainer, WholeCheckpointsStayWhereTheNewestAreDamaged) {

@@ -76,7 +76,9 @@ TEST(Statistics, AreAFunctionOfTheWeightsAlone) {
   const auto experiment = normalized_flow();
   Session session(experiment);
   const auto evaluated = [&] {
-    { const EvaluationScope scope(session, experiment); }
+    {
+      const EvaluationScope scope(session, experiment);
+    }
     return copied_tensors(session.ema->state());
   };
   const TensorMap once = evaluated();

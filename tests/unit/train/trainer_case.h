@@ -81,7 +81,8 @@ class Trainer : public ::testing::Test {
     torch::manual_seed(1);
     Session session;
     session.data = std::make_shared<Points>(num_examples, bad, bad_options, y);
-    if (with_validation) session.validation = std::make_shared<Points>(8, bad_validation, bad_options);
+    if (with_validation)
+      session.validation = std::make_shared<Points>(num_validation, bad_validation, bad_options);
     auto owned = std::make_unique<LineModel>();
     model = owned.get();
     model->poison = std::move(poison);
@@ -116,7 +117,7 @@ class Trainer : public ::testing::Test {
   test::TempDir temp;
   ExperimentOptions experiment;
   bool with_validation = false;
-  int64_t num_examples = 64;
+  int64_t num_examples = 64, num_validation = 8;
   std::set<int64_t> bad, bad_validation;
   BadExampleOptions bad_options;
   int64_t stop_at = -1;
