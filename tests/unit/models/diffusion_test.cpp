@@ -186,25 +186,6 @@ TEST(Diffusion, SavesTheNamesAndTheConfigOfDiffusers) {
   EXPECT_EQ(state_of(model->module()).count("down_blocks.0.resnets.0.conv1.weight"), 1U);
 }
 
-TEST(Diffusion, LearnsPointsWithAnMlp) {
-  torch::manual_seed(0);
-  auto model = make_model({{"network", {{"type", "mlp"}, {"hidden_size", 32}, {"num_layers", 2}}},
-                           {"noise_schedule", {{"type", "cosine"}, {"num_train_timesteps", 50}}}},
-                          points(2));
-  torch::optim::Adam optimizer(model->module().parameters(), 5e-3);
-  Rng rng(1);
-  const auto cluster = torch::tensor({1.0F, -1.0F});
-  for (int step = 0; step < 300; ++step) {
-    const auto x = cluster + 0.1 * rng.normal({128, 2});
-    optimizer.zero_grad();
-    model->loss(batch_of(x), {.step = step, .rng = rng}).total.backward();
-    optimizer.step();
-  }
-  const auto x = model->sample(request_for(64)).x;
-  EXPECT_LT(test::max_abs_diff(x.mean(0), cluster), 0.2);
-  EXPECT_LT(x.std(0).max().item<double>(), 0.4);
-}
-
 // Whole pipelines of diffusers: the noise of the batch is torch.randn of one generator, then one draw a step.
 void expect_pipeline_images(const std::string& name, const Json& sampler) {
   const auto folder = GEN_SHARED_OR_SKIP("reference/" + name);
