@@ -31,8 +31,7 @@ void open_file(const std::string& path) {
   int code = descriptor < 0 ? errno : 0;
   if (descriptor >= 0) ::close(descriptor);
   if (code == 0) code = log_sink::open_file(path);
-  if (code != 0)
-    throw IoError(fmt::format("{}: cannot open the log file: {}", path, os_error_text(code)));
+  if (code != 0) throw IoError(fmt::format("{}: cannot open the log file: {}", path, os_error_text(code)));
 }
 
 void close_file() { log_sink::close_file(); }
