@@ -150,8 +150,7 @@ TEST(Habits, AMistakeInAFlagNamesTheFlagAndTheNearestWord) {
   expect_said(told({"sample", "--run", run, "--sampler", "ddim"}),
               "error: gen sample: --sampler: expected null");
   expect_said(told({"sample", "--run", run, "--mode", "recon"}), "(did you mean \"reconstruct\"?)");
-  expect_said(told({"sample", "--run", run, "--checkpoint", "step_00000001"}),
-              "got \"step_00000001\" (write 1)");
+  expect_said(told({"sample", "--run", run, "--checkpoint", "epoch0001"}), "got \"epoch0001\" (write 1)");
   expect_said(told({"eval", "--run", run, "--checkpoint", "latest"}), "got \"latest\" (write last)");
 }
 
