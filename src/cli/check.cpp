@@ -23,12 +23,12 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples = R"(  gen check --config configs/vae/mnist.json --set data.path=mnist
+constexpr const char* kCheckExamples = R"(  gen check --config configs/vae/mnist.json --set data.path=mnist
   gen check --config photos.json --data                      are there pictures that cannot be read?
   gen check --config configs/flow/toy2d.json --json > resolved.json
 )";
 
-struct Flags : SharedFlags {
+struct CheckFlags : SharedFlags {
   std::string config;
   bool data = false;
 };
@@ -150,14 +150,14 @@ void print_text(const Report& report) {
                       : "not measured, as the rest does not fit"}}));
 }
 
-ExitCode read_all(const ExperimentOptions& experiment, const Flags& flags) {
+ExitCode read_all(const ExperimentOptions& experiment, const CheckFlags& flags) {
   if (!dump(experiment.data).contains("on_error")) return check_data(experiment, flags.json, flags.quiet);
   auto sets = given_sets(flags);
   sets.emplace_back("data.on_error=skip");
   return check_data(load_experiment(flags.config, sets), flags.json, flags.quiet);
 }
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const CheckFlags& flags) {
   need(flags.config, "check", "--config", "gen check --config configs/vae/shapes.json");
   results::need_stdout("check");
   const auto experiment = load_experiment(flags.config, given_sets(flags));
@@ -175,9 +175,10 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_check(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb = add_verb(
-      app, "check", "Check a config: what it resolves to, its size and memory, or every mistake.", kExamples);
+  auto flags = std::make_shared<CheckFlags>();
+  CLI::App* verb =
+      add_verb(app, "check", "Check a config: what it resolves to, its size and memory, or every mistake.",
+               kCheckExamples);
   verb->add_option("--config", flags->config, "the config file")->option_text("FILE");
   verb->add_flag("--data", flags->data,
                  "instead: read every example of every split once, tell those that cannot be read");

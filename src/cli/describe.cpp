@@ -15,14 +15,14 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kDescribeExamples =
     R"(  gen describe model vae         options of a type: default, range, meaning, paper
   gen describe vae               the same where the name is of one kind only
   gen describe model             the types of a kind
   gen describe config            the sections of a config file
 )";
 
-struct Flags : SharedFlags {
+struct DescribeFlags : SharedFlags {
   std::string kind, type;
 };
 
@@ -74,7 +74,7 @@ std::vector<Found> types_named(const std::string& name) {
   return found;
 }
 
-Found find(const Flags& flags) {
+Found find(const DescribeFlags& flags) {
   if (!flags.type.empty()) {
     const auto& listed = kind_named(flags.kind);
     return {listed.kind, &listed.kind->at(flags.type)};
@@ -88,7 +88,7 @@ Found find(const Flags& flags) {
       fmt::format("\"{}\" is a type of several kinds; use {}", flags.kind, fmt::join(commands, " or ")));
 }
 
-ExitCode describe_config(const Flags& flags) {
+ExitCode describe_config(const DescribeFlags& flags) {
   const auto fields = describe<ExperimentOptions>();
   if (flags.json)
     results::print_json(Json({{"kind", "config"}, {"options", as_json(fields)}}));
@@ -100,7 +100,7 @@ ExitCode describe_config(const Flags& flags) {
   return ExitCode::ok;
 }
 
-ExitCode describe_kind(const ListedKind& listed, const Flags& flags) {
+ExitCode describe_kind(const ListedKind& listed, const DescribeFlags& flags) {
   if (flags.json) {
     Json types = Json::array();
     for (const auto& entry : listed.kind->entries())
@@ -115,7 +115,7 @@ ExitCode describe_kind(const ListedKind& listed, const Flags& flags) {
   return ExitCode::ok;
 }
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const DescribeFlags& flags) {
   need(flags.kind, "describe", "KIND", "gen describe model vae (gen list shows what there is)");
   results::need_stdout("describe");
   if (flags.kind == "config" && flags.type.empty()) return describe_config(flags);
@@ -135,9 +135,9 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_describe(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb =
-      add_verb(app, "describe", "Show the options of a type: defaults, ranges, meaning, paper.", kExamples);
+  auto flags = std::make_shared<DescribeFlags>();
+  CLI::App* verb = add_verb(app, "describe", "Show the options of a type: defaults, ranges, meaning, paper.",
+                            kDescribeExamples);
   verb->add_option("KIND", flags->kind, "model, data, ..., or config")->option_text(" ");
   verb->add_option("TYPE", flags->type, "a type of that kind")->option_text(kOptional);
   add_json_flag(*verb, *flags);

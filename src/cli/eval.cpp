@@ -30,21 +30,21 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kEvalExamples =
     R"(  gen eval --run runs/vae-shapes                            every score the model can give, on the test split
   gen eval --run runs/vae-mnist --split validation --limit 1000
   gen eval --run runs/flow-mnist --metric bits_per_dim --json
   gen eval --run runs/vae-mnist --set data.path=mnist       where the data lie elsewhere now
 )";
 
-struct Flags : SharedFlags {
+struct EvalFlags : SharedFlags {
   std::string run, split, checkpoint;
   std::vector<std::string> metrics;
   std::optional<int64_t> limit, batch_size;
   bool raw = false;
 };
 
-std::vector<Setting> sets_of(const Flags& flags) {
+std::vector<Setting> sets_of(const EvalFlags& flags) {
   auto sets = given_sets(flags);
   const auto add = [&](const char* flag, const std::string& set) {
     sets.emplace_back(set, std::string("gen eval: ") + flag);
@@ -139,7 +139,8 @@ void require_finite(const std::vector<MetricResult>& results, int64_t examples) 
 
 // A result of less than the whole has a name of its own, so that it never takes the place of the whole one's:
 // test.json, test-500.json, test-raw.json, test-500-nll.json, test-partial.json, ...
-std::string file_name(const LoadedRun& loaded, int64_t asked, int64_t all, const Flags& flags, bool partial) {
+std::string file_name(const LoadedRun& loaded, int64_t asked, int64_t all, const EvalFlags& flags,
+                      bool partial) {
   std::string name = loaded.experiment.eval.split;
   if (asked < all) name += fmt::format("-{}", asked);
   if (!flags.checkpoint.empty() && flags.checkpoint != "last")
@@ -200,7 +201,7 @@ Json document_of(const LoadedRun& loaded, const RunDir& folder, const Scored& sc
   return finite_json(std::move(document));
 }
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const EvalFlags& flags) {
   need(flags.run, "eval", "--run", "gen eval --run runs/vae-shapes");
   const RunDir folder = open_run(flags.run, "gen eval --run");
   LoadedRun loaded =
@@ -237,8 +238,8 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_eval(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb = add_verb(app, "eval", "Score a trained model on held-out data.", kExamples);
+  auto flags = std::make_shared<EvalFlags>();
+  CLI::App* verb = add_verb(app, "eval", "Score a trained model on held-out data.", kEvalExamples);
   verb->add_option("--run", flags->run, "the run folder")->option_text("FOLDER");
   verb->add_option("--split", flags->split, "train, validation or test; default: eval.split")
       ->option_text("SPLIT")

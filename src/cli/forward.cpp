@@ -21,7 +21,7 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kForwardExamples =
     R"(  gen forward runs/diffusion-mnist --in io.safetensors --out out.safetensors
   gen forward unet2d/ --in io.safetensors --out out.safetensors     a folder as diffusers saves it
   gen forward unet2d/ --in io.safetensors --out out.safetensors --json
@@ -29,7 +29,7 @@ inputs of a denoising network: sample [B, C, H, W], timestep [B], class_labels [
 Where the input file holds a tensor of an output's name, the largest difference to it is told.
 )";
 
-struct Flags : SharedFlags {
+struct ForwardFlags : SharedFlags {
   std::string model, in, out;
   std::string checkpoint;
   bool raw = false, overwrite = false;
@@ -42,7 +42,7 @@ TensorMap to_device(TensorMap tensors, at::Device device) {
 
 // What `compute` makes of the inputs. Tensors that do not fit the network are a mistake of the file that holds them.
 template <class Compute>
-TensorMap answer(const Flags& flags, Compute compute) {
+TensorMap answer(const ForwardFlags& flags, Compute compute) {
   try {
     return compute();
   } catch (const ShapeError& error) {
@@ -52,7 +52,7 @@ TensorMap answer(const Flags& flags, Compute compute) {
   }
 }
 
-TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
+TensorMap run_network(const ForwardFlags& flags, const TensorMap& inputs) {
   if (!flags.checkpoint.empty() || flags.raw)
     throw ConfigError(fmt::format("gen forward: {} among what a run keeps, and {} is no run",
                                   flags.raw ? "--raw chooses weights" : "--checkpoint chooses a checkpoint",
@@ -64,7 +64,7 @@ TensorMap run_network(const Flags& flags, const TensorMap& inputs) {
   return answer(flags, [&] { return forward_by_name(*network, to_device(inputs, device)); });
 }
 
-TensorMap run_run(const Flags& flags, const TensorMap& inputs) {
+TensorMap run_run(const ForwardFlags& flags, const TensorMap& inputs) {
   const LoadedRun loaded = load_run(open_run(flags.model, "gen forward").path(), flags.device.value_or(""),
                                     {flags.raw, flags.checkpoint});
   loaded.model->prepare_inference(at::kFloat);
@@ -90,7 +90,7 @@ bool is_output(const std::filesystem::path& path) {
 }
 
 // Before anything is computed.
-void check_out(const Flags& flags) {
+void check_out(const ForwardFlags& flags) {
   std::error_code error;
   if (std::filesystem::equivalent(flags.in, flags.out, error))
     throw ConfigError(fmt::format("gen forward: --out {} is the file of --in (choose another)", flags.out));
@@ -127,7 +127,7 @@ std::string non_finite(const TensorMap& tensors) {
   return text;
 }
 
-void require_finite(const TensorMap& outputs, const TensorMap& inputs, const Flags& flags) {
+void require_finite(const TensorMap& outputs, const TensorMap& inputs, const ForwardFlags& flags) {
   const std::string bad = non_finite(outputs), bad_inputs = non_finite(inputs);
   if (bad.empty()) return;
   throw NumericalError(fmt::format(
@@ -138,7 +138,7 @@ void require_finite(const TensorMap& outputs, const TensorMap& inputs, const Fla
       flags.out));
 }
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const ForwardFlags& flags) {
   need(flags.model, "forward", "MODEL",
        "gen forward runs/diffusion-mnist --in io.safetensors --out out.safetensors");
   need(flags.in, "forward", "--in", "--in io.safetensors");
@@ -171,8 +171,9 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_forward(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb = add_verb(app, "forward", "Run a network on named tensors (parity checks).", kExamples);
+  auto flags = std::make_shared<ForwardFlags>();
+  CLI::App* verb =
+      add_verb(app, "forward", "Run a network on named tensors (parity checks).", kForwardExamples);
   verb->add_option("MODEL", flags->model, "a run folder, or one with config.json and safetensors")
       ->option_text(" ");
   verb->add_option("--in", flags->in, "safetensors file with the inputs")->option_text("FILE");

@@ -11,7 +11,7 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kInspectExamples =
     R"(  gen inspect runs/vae-shapes                                   a run: status, config, checkpoints
   gen inspect runs/vae-shapes/checkpoints/step_00001000         a checkpoint: whole or torn, its tensors
   gen inspect runs/vae-shapes --checkpoint best                 the same of the one with the least validation loss
@@ -20,11 +20,11 @@ constexpr const char* kExamples =
   gen inspect configs/vae/mnist.json                            what a config trains
 )";
 
-struct Flags : SharedFlags {
+struct InspectFlags : SharedFlags {
   std::string target, checkpoint;
 };
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const InspectFlags& flags) {
   need(flags.target, "inspect", "PATH", "gen inspect runs/vae-shapes");
   results::need_stdout("inspect");
   const Json findings = inspect(flags.target, flags.checkpoint);
@@ -38,9 +38,10 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb = add_verb(
-      app, "inspect", "Tell what a run, checkpoint, safetensors file, picture or config holds.", kExamples);
+  auto flags = std::make_shared<InspectFlags>();
+  CLI::App* verb =
+      add_verb(app, "inspect", "Tell what a run, checkpoint, safetensors file, picture or config holds.",
+               kInspectExamples);
   verb->add_option("PATH", flags->target, "a folder or a file, recognised by its content")->option_text(" ");
   add_checkpoint_flag(*verb, flags->checkpoint);
   add_json_flag(*verb, *flags);

@@ -12,12 +12,12 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples = R"(  gen list               every type, by kind
+constexpr const char* kListExamples = R"(  gen list               every type, by kind
   gen list model         the model families
   gen list --json        the same for programs
 )";
 
-struct Flags : SharedFlags {
+struct ListFlags : SharedFlags {
   std::string kind;
 };
 
@@ -27,7 +27,7 @@ Json as_json(const KindBase& kind) {
   return types;
 }
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const ListFlags& flags) {
   results::need_stdout("list");
   std::vector<ListedKind> kinds = all_kinds();
   if (!flags.kind.empty()) kinds = {kind_named(flags.kind)};
@@ -49,8 +49,8 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_list(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb = add_verb(app, "list", "Show every registered type, by kind.", kExamples);
+  auto flags = std::make_shared<ListFlags>();
+  CLI::App* verb = add_verb(app, "list", "Show every registered type, by kind.", kListExamples);
   verb->add_option("KIND", flags->kind, "only this kind, e.g. model")->option_text(kOptional);
   add_json_flag(*verb, *flags);
   verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });

@@ -30,7 +30,7 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kSampleExamples =
     R"(  gen sample --run runs/vae-shapes                       a grid and single pictures in runs/vae-shapes/samples/
   gen sample --run runs/vae-shapes --seed 1 --count 16 --out pictures
   gen sample --run runs/diffusion-mnist --sampler ddim --steps 20
@@ -40,14 +40,14 @@ constexpr const char* kExamples =
 sample i depends on the seed and i alone: on a CPU the same bits for every --count and --batch-size
 )";
 
-struct Flags : SharedFlags {
+struct SampleFlags : SharedFlags {
   std::string run, out, checkpoint, sampler, format = "png", mode = "prior";
   std::optional<int64_t> count, batch_size, steps;
   std::vector<std::string> labels;
   bool raw = false, overwrite = false;
 };
 
-std::vector<Setting> sets_of(const Flags& flags) {
+std::vector<Setting> sets_of(const SampleFlags& flags) {
   auto sets = given_sets(flags);
   const auto add = [&](const char* flag, const std::string& set) {
     sets.emplace_back(set, std::string("gen sample: ") + flag);
@@ -142,7 +142,8 @@ Drawn draw(LoadedRun& loaded, const std::vector<int64_t>& labels, uint64_t seed,
   return drawn;
 }
 
-void print_result(const Json& document, const std::vector<std::filesystem::path>& files, const Flags& flags) {
+void print_result(const Json& document, const std::vector<std::filesystem::path>& files,
+                  const SampleFlags& flags) {
   if (flags.json) {
     results::print_json(document);
     return;
@@ -160,13 +161,13 @@ void print_result(const Json& document, const std::vector<std::filesystem::path>
                    files.size() > 2 ? fmt::format(" ... {}", files.back().filename().string()) : "");
 }
 
-void check_mode(const Flags& flags) {
+void check_mode(const SampleFlags& flags) {
   if (flags.mode != "prior" && (!flags.labels.empty() || !flags.sampler.empty() || flags.steps))
     throw ConfigError(fmt::format(
         "gen sample: --label, --sampler and --steps belong to --mode prior, got --mode {}", flags.mode));
 }
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const SampleFlags& flags) {
   need(flags.run, "sample", "--run", "gen sample --run runs/vae-shapes");
   check_mode(flags);
   const auto begin = std::chrono::steady_clock::now();
@@ -213,8 +214,8 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_sample(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb = add_verb(app, "sample", "Draw samples from a trained model.", kExamples);
+  auto flags = std::make_shared<SampleFlags>();
+  CLI::App* verb = add_verb(app, "sample", "Draw samples from a trained model.", kSampleExamples);
   verb->add_option("--run", flags->run, "the run folder")->option_text("FOLDER");
   verb->add_option("--count", flags->count, "samples to draw; default: sample.count")
       ->option_text("N")

@@ -16,7 +16,7 @@
 namespace gen::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kTrainExamples =
     R"(  gen train --config configs/vae/shapes.json                      leaves runs/vae-shapes/
   gen train --config configs/vae/mnist.json --set data.path=mnist --set train.steps=2000
   gen train --config configs/vae/shapes.json --resume             go on from the newest checkpoint
@@ -26,14 +26,14 @@ constexpr const char* kExamples =
   gen train --config configs/vae/shapes.json --dry-run            build everything, one step, no files
 )";
 
-struct Flags : SharedFlags {
+struct TrainFlags : SharedFlags {
   std::string config, run_dir, init_from, checkpoint;
   bool resume = false, overwrite = false, dry_run = false;
 };
 
 constexpr const char* kResume = "gen train --resume --run-dir";
 
-std::filesystem::path config_of(const Flags& flags) {
+std::filesystem::path config_of(const TrainFlags& flags) {
   if (flags.resume && !flags.run_dir.empty()) restore_lost_config(flags.run_dir);
   const bool has_own = std::filesystem::exists(std::filesystem::path(flags.init_from) / "run.json");
   if (flags.config.empty() && !flags.init_from.empty() && has_own)
@@ -56,10 +56,10 @@ std::filesystem::path newest_picture(const RunDir& run) {
   return newest;
 }
 
-WarmStart warm_start(const Flags& flags) { return {flags.init_from, flags.checkpoint}; }
+WarmStart warm_start(const TrainFlags& flags) { return {flags.init_from, flags.checkpoint}; }
 
 // The source of a warm start lies in the folder that is emptied first.
-void check_source_stays(const Flags& flags, const std::filesystem::path& folder) {
+void check_source_stays(const TrainFlags& flags, const std::filesystem::path& folder) {
   std::error_code error;
   const auto source = std::filesystem::weakly_canonical(flags.init_from, error);
   const auto emptied = std::filesystem::weakly_canonical(folder, error);
@@ -71,7 +71,7 @@ void check_source_stays(const Flags& flags, const std::filesystem::path& folder)
                     flags.init_from));
 }
 
-ExitCode try_out(const ExperimentOptions& experiment, const Flags& flags) {
+ExitCode try_out(const ExperimentOptions& experiment, const TrainFlags& flags) {
   const double loss = dry_run(experiment, warm_start(flags));
   if (flags.json)
     results::print_json(Json({{"dry_run", true}, {"loss", loss}}));
@@ -81,7 +81,7 @@ ExitCode try_out(const ExperimentOptions& experiment, const Flags& flags) {
   return ExitCode::ok;
 }
 
-void print_result(const TrainResult& result, const RunDir& run, const Flags& flags) {
+void print_result(const TrainResult& result, const RunDir& run, const TrainFlags& flags) {
   const auto picture = newest_picture(run);
   const std::string folder = run.path().string();
   if (flags.json) {
@@ -105,7 +105,7 @@ void print_result(const TrainResult& result, const RunDir& run, const Flags& fla
                  shell_quote_path(run.path()));
 }
 
-ExitCode run(const Flags& flags) {
+ExitCode run(const TrainFlags& flags) {
   if (flags.resume && flags.overwrite)
     throw ConfigError("gen train: --resume and --overwrite exclude each other (go on, or begin anew)");
   if (flags.resume && !flags.init_from.empty())
@@ -134,8 +134,8 @@ ExitCode run(const Flags& flags) {
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* verb = add_verb(app, "train", "Train a model from a config into a run folder.", kExamples);
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* verb = add_verb(app, "train", "Train a model from a config into a run folder.", kTrainExamples);
   verb->add_option("--config", flags->config, "the config file")->option_text("FILE");
   verb->add_option("--run-dir", flags->run_dir, "the run folder; default: runs/<name>")
       ->option_text("FOLDER");
