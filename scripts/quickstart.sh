@@ -18,7 +18,7 @@ gen=build/release/bin/gen
 if [ ! -f "$run/summary.json" ]; then
   resume=()
   [ -d "$run/checkpoints" ] && resume=(--resume)
-  echo "==> training on the embedded data set (about two minutes on two cores)"
+  echo "==> training on the embedded data set (a minute or two on two cores)"
   $gen train --config "$config" --run-dir "$run" "${resume[@]}"
 fi
 echo "==> sampling"
