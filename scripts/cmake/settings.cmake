@@ -24,8 +24,7 @@ target_compile_options(gen_settings INTERFACE -fPIC -Wall -Wextra -Wshadow -Wcon
                        $<$<BOOL:${GEN_WERROR}>:-Werror>)
 # g++ 12 takes "z" + std::to_string(i) for an overflow or overlap (GCC bugs 105329, 105651).
 target_compile_options(gen_settings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow -Wno-restrict -Wno-array-bounds>)
-# torch ships the headers of fmt 12; header-only, they need no library beside Debian's fmt 9 (see core/log.cpp).
-target_compile_definitions(gen_settings INTERFACE FMT_HEADER_ONLY=1 GEN_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(gen_settings INTERFACE GEN_VERSION="${PROJECT_VERSION}")
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_compile_options(gen_settings INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
   add_link_options(-fuse-ld=lld)
