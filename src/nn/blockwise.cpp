@@ -11,48 +11,42 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-void forward_of(ElementFunction f, at::Tensor y, const at::Tensor& x) {
-  switch (f) {
-    case ElementFunction::sigmoid:
-      return void(at::sigmoid_out(y, x));
-    case ElementFunction::silu:
-      return void(at::silu_out(y, x));
-    case ElementFunction::gelu:
-      return void(at::gelu_out(y, x));
-    case ElementFunction::softplus:
-      return void(at::softplus_out(y, x));
-    case ElementFunction::mish:
-      return void(at::mish_out(y, x));
-    case ElementFunction::elu:
-      return void(at::elu_out(y, x));
-    case ElementFunction::logit:
-      return void(at::logit_out(y, x));
-    case ElementFunction::log_sigmoid:
-      return void(at::log_sigmoid_out(y, x));
-  }
-  GEN_CHECK(false, "element function {}", static_cast<int>(f));
-}
+/// A function into memory that is there, and its gradient from dy and what it keeps: x, or y = f(x).
+struct Element {
+  void (*forward)(at::Tensor& y, const at::Tensor& x);
+  void (*backward)(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& kept);
+  bool keeps_y = false;
+};
 
-void backward_of(ElementFunction f, at::Tensor dx, const at::Tensor& dy, const at::Tensor& x,
-                 const at::Tensor& y) {
-  constexpr double kBeta = 1, kThreshold = 20;  // torch's softplus
+Element element(ElementFunction f) {
+  using T = at::Tensor;
   switch (f) {
     case ElementFunction::sigmoid:
-      return void(at::sigmoid_backward_out(dx, dy, y));
+      return {[](T& y, const T& x) { at::sigmoid_out(y, x); },
+              [](T& dx, const T& dy, const T& y) { at::sigmoid_backward_out(dx, dy, y); }, true};
     case ElementFunction::silu:
-      return void(at::silu_backward_out(dx, dy, x));
+      return {[](T& y, const T& x) { at::silu_out(y, x); },
+              [](T& dx, const T& dy, const T& x) { at::silu_backward_out(dx, dy, x); }};
     case ElementFunction::gelu:
-      return void(at::gelu_backward_out(dx, dy, x));
-    case ElementFunction::softplus:
-      return void(at::softplus_backward_out(dx, dy, x, kBeta, kThreshold));
+      return {[](T& y, const T& x) { at::gelu_out(y, x); },
+              [](T& dx, const T& dy, const T& x) { at::gelu_backward_out(dx, dy, x); }};
+    case ElementFunction::softplus:  // beta 1, threshold 20: torch's
+      return {[](T& y, const T& x) { at::softplus_out(y, x); },
+              [](T& dx, const T& dy, const T& x) { at::softplus_backward_out(dx, dy, x, 1, 20); }};
     case ElementFunction::mish:
-      return void(dx.copy_(at::mish_backward(dy, x)));
+      return {[](T& y, const T& x) { at::mish_out(y, x); },
+              [](T& dx, const T& dy, const T& x) { dx.copy_(at::mish_backward(dy, x)); }};
     case ElementFunction::elu:
-      return void(at::elu_backward_out(dx, dy, 1, 1, 1, /*is_result=*/false, x));
+      return {[](T& y, const T& x) { at::elu_out(y, x); },
+              [](T& dx, const T& dy, const T& x) {
+                at::elu_backward_out(dx, dy, 1, 1, 1, /*is_result=*/false, x);
+              }};
     case ElementFunction::logit:
-      return void(at::logit_backward_out(dx, dy, x));
+      return {[](T& y, const T& x) { at::logit_out(y, x); },
+              [](T& dx, const T& dy, const T& x) { at::logit_backward_out(dx, dy, x); }};
     case ElementFunction::log_sigmoid:  // d/dx log s(x) = s(-x)
-      return void(at::sigmoid_out(dx, at::neg(x)).mul_(dy));
+      return {[](T& y, const T& x) { at::log_sigmoid_out(y, x); },
+              [](T& dx, const T& dy, const T& x) { at::sigmoid_out(dx, at::neg(x)).mul_(dy); }};
   }
   GEN_CHECK(false, "element function {}", static_cast<int>(f));
 }
@@ -75,9 +69,14 @@ struct Blockwise : torch::autograd::Function<Blockwise> {
     const auto f = static_cast<ElementFunction>(function);
     const auto x = any_x.is_non_overlapping_and_dense() ? any_x : any_x.contiguous();
     const auto y = at::empty_like(x);
-    in_blocks([&](const auto& share) { forward_of(f, share(y), share(x)); }, x);
+    in_blocks(
+        [&](const auto& share) {
+          at::Tensor part = share(y);
+          element(f).forward(part, share(x));
+        },
+        x);
     context->saved_data["function"] = function;
-    context->save_for_backward(f == ElementFunction::sigmoid ? variable_list{y} : variable_list{x});
+    context->save_for_backward({element(f).keeps_y ? y : x});
     return y;
   }
 
@@ -87,8 +86,12 @@ struct Blockwise : torch::autograd::Function<Blockwise> {
     auto dy = gradients[0];
     if (dy.strides() != saved.strides()) dy = at::empty_like(saved).copy_(dy);
     const auto dx = at::empty_like(saved);
-    in_blocks([&](const auto& share) { backward_of(f, share(dx), share(dy), share(saved), share(saved)); },
-              saved);
+    in_blocks(
+        [&](const auto& share) {
+          at::Tensor part = share(dx);
+          element(f).backward(part, share(dy), share(saved));
+        },
+        saved);
     return {dx, {}};
   }
 };
