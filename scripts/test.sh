@@ -18,11 +18,26 @@ fuzz_seconds=${GEN_FUZZ_SECONDS:-20}
 passed=0 failed=0 skipped=0
 failures=()
 
+# What all of it cost so far, in seconds of a processor. (`times` tells of this shell's children: not in $(...) or a pipe.)
+spent=0
+clock=$(mktemp)
+measure() {
+  times >"$clock"
+  spent=$(awk -F '[ms ]+' 'NR == 2 { printf "%.0f", ($1 + $3) * 60 + $2 + $4 }' "$clock")
+}
+
+# tell TEXT: a line, with what was spent since the last one.
+tell() {
+  local before=$spent
+  measure
+  printf '%-72s %4d CPU-seconds\n' "$1" $((spent - before))
+}
+
 # count NAME PASSED FAILED SKIPPED
 count() {
   passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
   [ "$3" -gt 0 ] && failures+=("$1")
-  printf '%-34s %4d passed, %d failed, %d skipped\n' "$@"
+  tell "$(printf '%-34s %4d passed, %d failed, %d skipped' "$@")"
 }
 
 # One GoogleTest executable. A crash counts as a failure.
@@ -67,6 +82,7 @@ run_check() {
 }
 
 scripts/build.sh release || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
+tell "built release"
 for check in scripts/lint/*.py; do run_check "lint/$(basename "$check")" python3 "$check"; done
 # Every kernel compiled and what nvcc made of it looked at, unless that was done for these very sources (cuda/checked).
 check_cuda() {
@@ -93,6 +109,7 @@ if [ "$quick" = no ]; then
   fuzzers=("${fuzzers[@]##*/}")
   scripts/build.sh asan gen_test_unit_core gen_test_unit_config gen_test_unit_io gen_test_unit_data "${fuzzers[@]%.cpp}" ||
     { echo "the sanitizer build failed"; count asan 0 1 0; }
+  tell "built asan"
   for layer in core config io data; do
     [ -x "build/asan/tests/gen_test_unit_$layer" ] && run_gtest "build/asan/tests/gen_test_unit_$layer" asan
   done
@@ -101,11 +118,10 @@ if [ "$quick" = no ]; then
   done
 fi
 
-# What all of it cost; CONTRIBUTING.md has the budget. (In a pipe `times` would tell of the pipe alone.)
-report=$(mktemp)
-times >"$report"
-awk -v seconds=$SECONDS -F '[ms ]+' 'NR == 2 { printf "%.0f CPU-minutes, %.0f on the clock\n", $1 + $3 + ($2 + $4) / 60, seconds / 60 }' "$report"
-rm -f "$report"
+# CONTRIBUTING.md has the budget.
+measure
+rm -f "$clock"
+echo "$(((spent + 30) / 60)) CPU-minutes, $(((SECONDS + 30) / 60)) on the clock"
 [ ${#failures[@]} -gt 0 ] && printf 'failed: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
