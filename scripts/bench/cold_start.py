@@ -11,15 +11,18 @@ def main():
     with_peer = common.has_peer(arguments)
     times = {}
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        common.train_wall_s(arguments.gen, "diffusion/bench_mnist.json", run, steps=1, threads=arguments.threads)
-        draw = [arguments.gen, "sample", "--run", run, "--count", 1, "--out", Path(folder) / "drawn", "--quiet",
-                "--set", "sample.sampler.steps=1"]
-        common.wall_s(draw)
+        draws = {}
+        for name, gen in common.programs(arguments).items():
+            run = Path(folder) / name
+            common.train_wall_s(gen, "diffusion/bench_mnist.json", run, steps=1, threads=arguments.threads)
+            draws[name] = [gen, "sample", "--run", run, "--count", 1, "--out", Path(folder) / f"drawn_{name}", "--quiet",
+                           "--set", "sample.sampler.steps=1"]
+            common.wall_s(draws[name])
         if with_peer:
             common.peer_rows(arguments, Path(folder) / "pipeline")
         for _ in range(arguments.rounds):
-            times.setdefault("gen", []).append(common.wall_s(draw))
+            for name, draw in draws.items():
+                times.setdefault(name, []).append(common.wall_s(draw))
             if with_peer:
                 times.setdefault("diffusers", []).append(common.peer_rows(arguments, Path(folder) / "pipeline")[-1]["total_s"])
     common.report(times, "s", larger_is_better=False)

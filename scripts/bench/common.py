@@ -13,15 +13,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def parser(doc, peer):
-    """--gen, --rounds, --threads, --python, and --peer: the peer's script under $GEN_SHARED_DIR/peers."""
+    """--gen, --before, --rounds, --threads, --python, and --peer: the peer's script under $GEN_SHARED_DIR/peers."""
     shared = os.environ.get("GEN_SHARED_DIR", ROOT.parent / "shared")
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--gen", default=ROOT / "build/release/bin/gen")
+    p.add_argument("--before", help="another build of gen, to alternate with")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--peer", default=Path(shared) / "peers" / peer)
     p.add_argument("--python", default=os.environ.get("GEN_PEERS_PYTHON"))
     return p
+
+
+def programs(arguments):
+    """name -> binary: gen, and the build to compare it with where one is given."""
+    return {"gen": arguments.gen} | ({"before": arguments.before} if arguments.before else {})
 
 
 def has_peer(arguments):

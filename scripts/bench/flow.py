@@ -15,8 +15,9 @@ def main():
     with_peer = common.has_peer(arguments)
     rates = {}
     for _ in range(arguments.rounds):
-        measured = {"gen": common.train_steps_per_s(arguments.gen, "flow/bench_2d.json", arguments.threads,
-                                                    arguments.short, arguments.long)}
+        measured = {name: common.train_steps_per_s(gen, "flow/bench_2d.json", arguments.threads, arguments.short,
+                                                   arguments.long)
+                    for name, gen in common.programs(arguments).items()}
         if with_peer:
             measured |= {row["peer"]: row["value"] for row in common.peer_rows(arguments)}
         for name, value in measured.items():

@@ -13,10 +13,10 @@ import common
 CONFIG, BATCH = "diffusion/bench_mnist.json", 16
 
 
-def sampling_rate(arguments, run, precision):
+def sampling_rate(gen, run, precision):
     """Network calls x images a second."""
     def seconds(steps):
-        return common.wall_s([arguments.gen, "sample", "--run", run, "--count", BATCH, "--batch-size", BATCH, "--out",
+        return common.wall_s([gen, "sample", "--run", run, "--count", BATCH, "--batch-size", BATCH, "--out",
                               Path(run) / "drawn", "--quiet", "--set", f"sample.sampler.steps={steps}",
                               "--set", f"sample.precision={precision}"])
     short, long = 2, 12
@@ -31,15 +31,17 @@ def main():
     with_peer = common.has_peer(arguments)
     rates = {}
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
+        runs = {name: Path(folder) / name for name in common.programs(arguments)}
         if arguments.what == "sample":
-            common.train_wall_s(arguments.gen, CONFIG, run, steps=1, threads=arguments.threads)
+            for name, gen in common.programs(arguments).items():
+                common.train_wall_s(gen, CONFIG, runs[name], steps=1, threads=arguments.threads)
         for _ in range(arguments.rounds):
-            if arguments.what == "train":
-                value = BATCH * common.train_steps_per_s(arguments.gen, CONFIG, arguments.threads, 4, 24)
-            else:
-                value = sampling_rate(arguments, run, "bf16" if arguments.bf16 else "fp32")
-            rates.setdefault("gen", []).append(value)
+            for name, gen in common.programs(arguments).items():
+                if arguments.what == "train":
+                    value = BATCH * common.train_steps_per_s(gen, CONFIG, arguments.threads, 4, 24)
+                else:
+                    value = sampling_rate(gen, runs[name], "bf16" if arguments.bf16 else "fp32")
+                rates.setdefault(name, []).append(value)
             if with_peer:
                 options = [arguments.what, "mnist", "--threads", arguments.threads] + ["--bf16"] * arguments.bf16
                 row = common.peer_rows(arguments, *options)[-1]
