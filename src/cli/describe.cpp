@@ -51,7 +51,7 @@ std::string spaced(const std::string& json) {
   return text;
 }
 
-std::string as_text(const std::vector<FieldDoc>& fields) {
+std::string table_of(const std::vector<FieldDoc>& fields) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& field : fields) {
     // The types of a component say all that its range would.
@@ -96,7 +96,7 @@ ExitCode describe_config(const DescribeFlags& flags) {
     results::print(
         "a config file, one JSON object (comments allowed; \"extends\": \"base.json\" merges over another "
         "file)\n\n{}",
-        as_text(fields));
+        table_of(fields));
   return ExitCode::ok;
 }
 
@@ -128,7 +128,7 @@ ExitCode run(const DescribeFlags& flags) {
     results::print_json(
         {{"kind", kind->name()}, {"type", entry->type}, {"doc", entry->doc}, {"options", as_json(fields)}});
   else
-    results::print("{} {}: {}\n\n{}", kind->name(), entry->type, entry->doc, as_text(fields));
+    results::print("{} {}: {}\n\n{}", kind->name(), entry->type, entry->doc, table_of(fields));
   return ExitCode::ok;
 }
 

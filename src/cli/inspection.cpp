@@ -116,11 +116,11 @@ Json inspect_checkpoint(const fs::path& folder) {
 }
 
 Json last_line(const fs::path& path) {
-  constexpr std::streamoff kLongestLine = 1 << 20;  // bytes
+  constexpr std::streamoff kLastBytes = 1 << 20;
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return nullptr;
   std::ifstream in(path, std::ios::binary | std::ios::ate);
-  in.seekg(std::max<std::streamoff>(0, in.tellg() - kLongestLine));
+  in.seekg(std::max<std::streamoff>(0, in.tellg() - kLastBytes));
   std::string last;
   for (std::string line; std::getline(in, line);)
     if (!line.empty()) last = std::move(line);
