@@ -128,7 +128,11 @@ ExitCode run(const TrainFlags& flags) {
   const auto opened = RunDir::open_for_training(folder, mode);
   const TrainResult result = train(experiment, opened, warm_start(flags));
   print_result(result, opened, flags);
-  return result.stopped ? ExitCode::stopped : ExitCode::ok;
+  if (result.stopped) return ExitCode::stopped;
+  if (!result.not_finite.empty())
+    throw NumericalError(fmt::format("trained to step {} and saved, with results that are no numbers: {}",
+                                     result.step, result.not_finite));
+  return ExitCode::ok;
 }
 
 }  // namespace

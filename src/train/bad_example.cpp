@@ -9,18 +9,6 @@
 
 namespace gen {
 
-BuffersOfAStep::BuffersOfAStep(const torch::nn::Module& module, bool several) {
-  if (!several) return;
-  const at::NoGradGuard no_grad;
-  buffers_ = module.buffers();
-  for (const auto& buffer : buffers_) before_.push_back(buffer.clone());
-}
-
-BuffersOfAStep::~BuffersOfAStep() {
-  const at::NoGradGuard no_grad;
-  for (size_t i = 0; i < before_.size(); ++i) buffers_[i].copy_(before_[i]);
-}
-
 ExampleError with_way_on(const ExampleError& error, const ExperimentOptions& experiment, const RunDir& run,
                          int64_t checkpoint_step, const std::string& refusal) {
   std::string text = error.what();

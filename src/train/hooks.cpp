@@ -97,12 +97,15 @@ void Hooks::validate_now() {
   status_.clear();
   log::info("step {}: validation loss {:.5g} over {} examples{}", progress_.step, scores.loss,
             scores.examples, best ? ", the best so far" : "");
-  if (!std::isfinite(scores.loss))
+  bad_validation_.clear();
+  if (!std::isfinite(scores.loss)) {
+    bad_validation_ = fmt::format("the validation loss is {}, in batches of the examples {}",
+                                  non_finite_name(scores.loss), first_few(scores.non_finite));
     log::warning(
-        "step {}: the validation loss is {}, in batches of the examples {}; it counts as no improvement (a "
-        "lower "
-        "learning rate or train.clip_grad_norm may keep it finite)",
-        progress_.step, non_finite_name(scores.loss), first_few(scores.non_finite));
+        "step {}: {}; it counts as no improvement (a lower learning rate or train.clip_grad_norm may keep it "
+        "finite)",
+        progress_.step, bad_validation_);
+  }
   if (out_of_patience(progress_, options_.early_stop.patience))
     log::info("no improvement in {} validations: training stops early", progress_.stale_validations);
 }
@@ -111,11 +114,13 @@ void Hooks::sample_now() {
   if (options_.sample_count == 0) return;
   status_.pause();
   std::optional<Image> image;
+  bad_grid_.clear();
   try {
     image = sample_grid(session_, experiment_);
   } catch (const NumericalError& e) {  // training itself minds its losses and gradients (train.nan_policy)
     log::warning("no sample grid at step {}: {}", progress_.step, e.what());
     step_without_grid_ = progress_.step;
+    bad_grid_ = e.what();
   }
   if (image) {
     try {
@@ -159,6 +164,11 @@ void Hooks::stop() {
   note_elapsed();
   checkpoints_.save(progress_, /*last=*/true);
   journal_.flush();
+}
+
+std::string Hooks::not_finite() const {
+  return bad_validation_.empty() || bad_grid_.empty() ? bad_validation_ + bad_grid_
+                                                      : bad_validation_ + "; " + bad_grid_;
 }
 
 void Hooks::write_summary(bool sampled) {

@@ -32,6 +32,8 @@ class Hooks {
   void finish();
   /// The run ends before its last step, by a signal: a checkpoint.
   void stop();
+  /// What the last validation and the last grid found that is no number; empty: nothing.
+  std::string not_finite() const;
 
  private:
   void log_step(const StepOutcome& outcome);
@@ -50,6 +52,7 @@ class Hooks {
   StatusLine status_;
   double elapsed_before_s_;
   int64_t step_without_grid_ = -1;  ///< the last at which samples were not finite
+  std::string bad_validation_, bad_grid_;  ///< of the last of each: what was not finite
 };
 
 }  // namespace gen

@@ -4,7 +4,7 @@
 
 #include "gen/core/check.h"
 #include "gen/core/signals.h"
-#include "train/bad_example.h"
+#include "train/buffers_of_a_step.h"
 #include "train/gradients.h"
 #include "train/non_finite.h"
 
@@ -52,6 +52,12 @@ void update_weights(Session& session, const TrainOptions& options, const std::ve
   if (session.ema) session.ema->update(update);
 }
 
+/// Whether a step may be left out after a forward pass: an example of a later pass cannot be read, or its gradients are not
+/// finite.
+bool may_not_count(const TrainOptions& options, const LossScaler& scaler) {
+  return options.gradient_accumulation > 1 || options.nan_policy != NanPolicy::error || scaler.active();
+}
+
 }  // namespace
 
 bool is_finished(const Progress& progress, const TrainOptions& options) {
@@ -67,7 +73,6 @@ Rng seed_step(const ExperimentOptions& experiment, const Session& session, int64
 Passes run_passes(Session& session, const TrainOptions& options, Loader& loader, SkipLog& skips,
                   const StepContext& context) {
   Passes passes;
-  BuffersOfAStep buffers(session.model->module(), options.gradient_accumulation > 1);
   const auto count = static_cast<double>(options.gradient_accumulation);
   for (int64_t i = 0; i < options.gradient_accumulation; ++i) {
     const Batch batch = loader.next().to(session.device);
@@ -86,7 +91,6 @@ Passes run_passes(Session& session, const TrainOptions& options, Loader& loader,
     accumulate(passes.loss, part);
     passes.examples = batch.indices;
   }
-  buffers.keep();
   return passes;
 }
 
@@ -101,6 +105,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
     Rng rng = seed_step(experiment, session, step);
 
     session.optimizer->zero_grad();
+    BuffersOfAStep buffers(session.model->module(), may_not_count(options, session.scaler));
     const Passes passes =
         run_passes(session, options, *loader, skips, {step, options.steps, /*training=*/true, rng});
 
@@ -112,6 +117,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
     const bool finite = std::isfinite(loss) && std::isfinite(grad_norm);
 
     if (finite) {
+      buffers.keep();
       session.scaler.update(/*overflowed=*/false);
       update_weights(session, options, gradients, grad_norm, learning_rate, progress.updates);
       ++progress.updates;
@@ -120,6 +126,7 @@ void run_steps(const ExperimentOptions& experiment, Session& session, Checkpoint
       spend_non_finite_step(progress, options,
                             describe_non_finite(session, loss, passes.examples, checkpoints));
       if (options.nan_policy == NanPolicy::rollback) {
+        buffers.keep();  // the checkpoint's are taken
         roll_back(checkpoints, progress, options);
         hooks.rewind();
         loader = open_loader(session, experiment, data_position(progress, options));

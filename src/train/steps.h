@@ -19,8 +19,7 @@ struct Passes {
   LossTerms loss;                 ///< means over the passes, without graph
   std::vector<int64_t> examples;  ///< of the last batch
 };
-/// The forward and backward passes of one step; gradients are left in the parameters. Throws ExampleError, with the
-/// model as it was.
+/// The forward and backward passes of one step; gradients are left in the parameters. Throws ExampleError.
 Passes run_passes(Session& session, const TrainOptions& options, Loader& loader, SkipLog& skips,
                   const StepContext& context);
 

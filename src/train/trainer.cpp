@@ -89,6 +89,7 @@ TrainResult train_on(const ExperimentOptions& experiment, const RunDir& run, Ses
   result.step = progress.step;
   result.final_loss = progress.last_loss;
   result.best_validation = progress.best_validation;
+  result.not_finite = hooks.not_finite();
   return result;
 }
 

@@ -43,9 +43,15 @@ TEST_F(NonFiniteCli, ScheduleOfStrongOrWeakNoiseGivesNumbers) {
   }
 }
 
-TEST_F(NonFiniteCli, BrokenWeightsAreToldWithExitCode4AndTrainingGoesOnWithoutItsPicture) {
+TEST_F(NonFiniteCli, BrokenWeightsAreToldWithExitCode4AndTrainingEndsWithoutItsPicture) {
   const auto trained = train({"train.optimizer.lr=1e30", "train.sample_count=4"});
-  EXPECT_EQ(trained.exit_code, 0) << trained.err;
+  EXPECT_EQ(trained.exit_code, 4) << trained.err;
+  EXPECT_EQ(read_text(folder_ / "run/STATUS"), "done\n");
+  EXPECT_NE(
+      trained.err.find(
+          "trained to step 1 and saved, with results that are no numbers: 4 of 4 samples are not finite"),
+      std::string::npos)
+      << trained.err;
   EXPECT_NE(trained.err.find(
                 "no sample grid at step 1: 4 of 4 samples are not finite, from step 1 of 50 (time 980) on: "
                 "0, 1, 2, 3"),

@@ -19,6 +19,8 @@ struct TrainResult {
   bool stopped = false;  ///< by a signal, after a checkpoint: exit 75
   double final_loss = 0;
   std::optional<double> best_validation;
+  /// What the last validation or grid of samples found that is no number; empty: nothing.
+  std::string not_finite;
 };
 
 /// Where a new run's weights come from, instead of from the seed.

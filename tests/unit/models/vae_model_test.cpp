@@ -169,6 +169,23 @@ TEST(Vae, ConvolutionsGiveOddSizesBack) {
             at::IntArrayRef({2, 3, 25, 30}));
 }
 
+TEST(CheckFinite, NamesTheSamplesAndWhatMayHelpAModelOfOnePass) {
+  Samples samples;
+  samples.x = torch::zeros({3, 2});
+  samples.x[1][1] = NAN;
+  samples.x[2][0] = INFINITY;
+  try {
+    check_finite(samples, 10);
+    FAIL() << "passed";
+  } catch (const NumericalError& error) {
+    const std::string says = error.what();
+    EXPECT_NE(says.find("2 of 3 samples are not finite, drawn in one pass: 11, 12"), std::string::npos)
+        << says;
+    EXPECT_NE(says.find("sample.temperature"), std::string::npos) << says;
+    EXPECT_EQ(says.find("bf16"), std::string::npos) << "it computes in float32 alone: " << says;
+  }
+}
+
 TEST_F(LinearGaussianVae, ActiveUnitsOfABrokenEncoderAreNoNumber) {
   Batch broken = batch;
   broken.x = torch::full_like(batch.x, NAN);

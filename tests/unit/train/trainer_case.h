@@ -33,6 +33,7 @@ struct Points : test::PartlyBad {
 struct LineModel final : Model {
   struct Net : torch::nn::Module {
     torch::nn::Linear line = register_module("line", torch::nn::Linear(2, 1));
+    at::Tensor batches = register_buffer("batches", torch::zeros({1}));  // as a running statistic
   };
   std::shared_ptr<Net> net = std::make_shared<Net>();
   std::vector<int64_t> seen, poison;
@@ -43,6 +44,7 @@ struct LineModel final : Model {
   torch::nn::Module& module() override { return *net; }
   LossTerms loss(const Batch& batch, const StepContext& context) override {
     if (context.training) seen.push_back(batch.indices.front());
+    if (context.training) net->batches.add_(1);
     if (context.training && context.step == stop_at) signals::request_stop();
     if (context.training && at_step) at_step(context.step);
     const auto target = 2 * batch.x.slice(1, 0, 1) + 0.01 * context.rng.normal({batch.size(), 1});
@@ -97,6 +99,7 @@ class Trainer : public ::testing::Test {
     const RunDir folder = RunDir::open_for_training(temp / name, mode);
     const TrainResult result = train_session(experiment, folder, session, warm);
     seen = model->seen;
+    batches = model->net->batches.item<double>();
     weights.clear();
     for (const auto& item : session.model->module().named_parameters())
       weights[item.key()] = item.value().detach().clone();
@@ -129,6 +132,7 @@ class Trainer : public ::testing::Test {
   LineModel* model = nullptr;
   std::vector<int64_t> seen;
   TensorMap weights;
+  double batches = 0;  // what the module's buffer has counted
 };
 
 }  // namespace gen

@@ -50,6 +50,7 @@ TEST_F(Trainer, SkipLeavesTheBadStepOut) {
   EXPECT_EQ(lines[2]["loss"], "nan");
   EXPECT_TRUE(lines[3]["loss"].is_number());
   EXPECT_EQ(read_json(temp / "run" / "summary.json")["non_finite_steps"], 1);
+  EXPECT_EQ(batches, 7) << "the module's buffers are those of the steps that count";
 }
 
 TEST_F(Trainer, SkipEndsWhenItsBudgetIsSpent) {
@@ -66,6 +67,7 @@ TEST_F(Trainer, RollbackGoesOnBehindTheBadBatch) {
   const auto lines = metrics();
   ASSERT_EQ(lines.size(), 8U);
   for (size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(lines[i]["step"], i + 1);
+  EXPECT_EQ(batches, 8);
 }
 
 TEST_F(Trainer, RollbackAtTheFirstStepGoesToTheStart) {
