@@ -15,7 +15,7 @@ const char* advice(int code) {
     case EPERM:
       return " (check its permissions, or choose another)";
     case EFBIG:
-      return " (neither ulimit -f nor the file system may bound files so tightly)";
+      return " (raise ulimit -f, or choose a file system that holds larger files)";
     case ENAMETOOLONG:
       return " (choose a shorter name)";
     case EROFS:

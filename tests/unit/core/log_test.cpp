@@ -35,10 +35,10 @@ TEST(Log, AFileThatCannotBeWrittenIsToldOnceInOurWords) {
     return 0;
   });
   ASSERT_EQ(code, 0);
-  EXPECT_EQ(
-      test::read_text(folder / "stderr"),
-      "info: one\nwarning: the log file cannot be written: File too large (free some space and run the same "
-      "command again); the work goes on without it\ninfo: two\n");
+  EXPECT_EQ(test::read_text(folder / "stderr"),
+            "info: one\nwarning: the log file cannot be written: File too large (raise ulimit -f, or choose "
+            "a file system "
+            "that holds larger files); the work goes on without it\ninfo: two\n");
 }
 
 }  // namespace
