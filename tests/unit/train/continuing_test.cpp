@@ -269,7 +269,7 @@ TEST_F(Trainer, BeginsAtTheWeightsOfAnotherRun) {
   experiment.train.batch_size = 2;
   experiment.train.steps = 1;
   run();
-  for (const auto& [key, tensor] : averaged) EXPECT_TRUE(torch::equal(tensor, weights.at(key))) << key;
+  for (const auto& [key, tensor] : weights) EXPECT_TRUE(torch::equal(tensor, averaged.at(key))) << key;
   const Json origin = read_json(temp / "tuned/run.json")["init_from"];
   EXPECT_EQ(origin["source"], (temp / "run").string());
   EXPECT_EQ(origin["step"], 8);
