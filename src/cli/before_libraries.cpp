@@ -68,9 +68,9 @@ struct Rule {
   std::string_view expected;
 };
 constexpr Rule kRules[] = {{"OMP_NUM_THREADS=", are_counts, "whole numbers of threads above 0"},
-                                 {"OMP_THREAD_LIMIT=", are_counts, "a whole number of threads above 0"},
-                                 {"OMP_STACKSIZE=", is_stack_size, "a size of 16K or more, such as 4M"},
-                                 {"GOMP_STACKSIZE=", is_stack_size, "a size of 16K or more, such as 4M"}};
+                           {"OMP_THREAD_LIMIT=", are_counts, "a whole number of threads above 0"},
+                           {"OMP_STACKSIZE=", is_stack_size, "a size of 16K or more, such as 4M"},
+                           {"GOMP_STACKSIZE=", is_stack_size, "a size of 16K or more, such as 4M"}};
 
 bool is_unusable(std::string_view variable) {
   for (const auto& [name, good, expected] : kRules) {

@@ -6,6 +6,7 @@
 #include "gen/train/trainer.h"
 #include "train/first_weights.h"
 #include "train/gradients.h"
+#include "train/non_finite.h"
 #include "train/steps.h"
 
 namespace gen {
@@ -26,9 +27,8 @@ double dry_run(const ExperimentOptions& experiment, const WarmStart& warm) {
   if (!std::isfinite(loss))
     throw NumericalError(
         fmt::format("the first step's loss is {} (batch of examples {}); a lower learning rate does not help "
-                    "before a step was taken: "
-                    "look at the data and the model's options",
-                    loss, first_few(passes.examples)));
+                    "before a step was taken: look at the data and the model's options",
+                    non_finite_name(loss), first_few(passes.examples)));
   return loss;
 }
 
